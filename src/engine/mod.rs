@@ -1,0 +1,150 @@
+//! All Docker: one trait towards an engine, the real one behind it, and a fake one for faults that a real
+//! one cannot be made to show.
+//!
+//! Every method is one conversation with the engine and decides nothing: no retries, no look before a leap.
+//! Every method has a deadline of its own and ends as [`Failure::Unknown`] when that passes. All but `create`
+//! may be repeated at will; `create` is made repeatable by its deterministic name (rule R1).
+
+use std::future::Future;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+use tokio::sync::watch;
+
+use crate::model::container::{Container, Failure, Identity, Owner};
+use crate::model::id::{ContainerId, TaskId};
+use crate::model::spec::TaskSpec;
+
+/// One Docker Engine.
+pub trait Engine: Send + Sync + 'static {
+    /// What the engine says of itself. `GET /info` and `GET /version`.
+    fn info(&self) -> impl Future<Output = Result<EngineInfo, Failure>> + Send;
+
+    /// Every container of `owner`, in any state. A failed list is not an empty list (rule R7): a container
+    /// that cannot be understood fails the whole list. `GET /containers/json?all=true&filters=…`.
+    fn list(&self, owner: &Owner) -> impl Future<Output = Result<Vec<Container>, Failure>> + Send;
+
+    /// One container by ID or name, with [`Container::details`]. One that is not `owner`'s, or whose labels
+    /// cannot be read, is a [`Failure::Conflict`] that says whose it is. `GET /containers/{id}/json`.
+    fn inspect(
+        &self,
+        owner: &Owner,
+        id_or_name: &str,
+    ) -> impl Future<Output = Result<Container, Failure>> + Send;
+
+    /// Creates a container, never starts it. [`Failure::Missing`] = no such image, [`Failure::Conflict`] = the
+    /// name is taken. `POST /containers/create?name=…`.
+    fn create(
+        &self,
+        owner: &Owner,
+        name: &str,
+        identity: &Identity,
+        spec: &TaskSpec,
+    ) -> impl Future<Output = Result<ContainerId, Failure>> + Send;
+
+    /// Starts a container; one that runs already is a success. `POST /containers/{id}/start`.
+    fn start(&self, id: &ContainerId) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Thaws a paused container; one that is not paused is a success. `POST /containers/{id}/unpause`.
+    fn unpause(&self, id: &ContainerId) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Asks it to stop by the signal of `spec` or image, and kills it when its time is over; one that has
+    /// ended is a success. Waits for the end. `POST /containers/{id}/stop`.
+    fn stop(
+        &self,
+        id: &ContainerId,
+        spec: Option<&TaskSpec>,
+    ) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Removes a container with its anonymous volumes; one that is gone is a success, one whose removal is
+    /// under way a [`Failure::Conflict`]. `DELETE /containers/{id}?force=true&v=true`.
+    fn remove(&self, id: &ContainerId) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Sets CPU, memory and restart policy to what `spec` says. `POST /containers/{id}/update`.
+    fn restore_limits(
+        &self,
+        id: &ContainerId,
+        spec: &TaskSpec,
+    ) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Fetches an image with the host's registry credentials, telling its progress; [`Failure::Unknown`]
+    /// when nothing moved for 60 s. `POST /images/create`.
+    fn pull(
+        &self,
+        image: &str,
+        progress: watch::Sender<String>,
+    ) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// What happens to `owner`'s containers from now on: hints, never truth (rule R9). Ends when the engine
+    /// goes away. `GET /events`.
+    fn events(&self, owner: &Owner) -> BoxStream<'static, Result<EngineEvent, Failure>>;
+
+    /// What a container wrote. `GET /containers/{id}/logs`.
+    fn logs(&self, id: &ContainerId, options: &LogOptions) -> BoxStream<'static, Result<LogChunk, Failure>>;
+}
+
+/// What an engine says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EngineInfo {
+    /// Version of the engine: `20.10.24`.
+    pub version: String,
+    /// Logical processors that it may use.
+    pub cores: u32,
+    /// Bytes of memory of its host.
+    pub memory: u64,
+}
+
+/// Something happened to a container of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineEvent {
+    /// To which one.
+    pub container: ContainerId,
+    /// Of which task.
+    pub task: TaskId,
+    /// Docker's word: `die`, `kill`, `destroy`, `update`, `pause`, `health_status: unhealthy` …
+    pub action: String,
+}
+
+/// Which part of a container's output is wanted.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LogOptions {
+    /// Go on with what it will write.
+    pub follow: bool,
+    /// Only so many last lines; `None` = all.
+    pub tail: Option<u64>,
+    /// Only what was written since, in seconds since 1970.
+    pub since: Option<i64>,
+    /// Begin each line with its time.
+    pub timestamps: bool,
+}
+
+/// A piece of a container's output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogChunk {
+    /// Whether it is from stderr.
+    pub stderr: bool,
+    /// The bytes as written; not aligned to lines.
+    pub bytes: Bytes,
+}
+
+/// How long each kind of call may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadlines {
+    /// Reading and small changes.
+    pub call: Duration,
+    /// Starting; stopping has its grace period on top.
+    pub slow: Duration,
+    /// A pull of which nothing moves.
+    pub pull_idle: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self {
+            call: Duration::from_secs(10),
+            slow: Duration::from_secs(30),
+            pull_idle: Duration::from_secs(60),
+        }
+    }
+}

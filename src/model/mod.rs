@@ -1,0 +1,10 @@
+//! The words of orc: tasks, nodes, events and the table of transitions. Plain data, no I/O, no clock.
+
+pub mod container;
+pub mod event;
+pub mod id;
+pub mod node;
+pub mod spec;
+pub mod state;
+pub mod task;
+pub mod time;

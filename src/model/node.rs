@@ -1,0 +1,108 @@
+//! A worker and its engine, as the manager knows it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// What a worker says of the machine it is on. Changes rarely.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct NodeFacts {
+    /// Its address, for people: the manager never dials it.
+    pub ip: String,
+    /// URL of its own API, for people.
+    pub api: String,
+    /// Logical processors.
+    pub cores: u32,
+    /// Bytes of memory.
+    pub memory: u64,
+    /// Bytes of disk on `/`.
+    pub disk: u64,
+    /// Version of its Docker Engine; empty while that does not answer.
+    pub engine: String,
+    /// Version of its orc.
+    pub version: String,
+    /// The operator's labels.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// How loaded a node is at the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct NodeLoad {
+    /// Share of all its cores in use over the last interval, 0 to 1: (Δtotal − Δidle)/Δtotal of /proc/stat.
+    pub cpu: f64,
+    /// Bytes of memory in use: total − available.
+    pub memory: u64,
+    /// Bytes of disk in use on `/`.
+    pub disk: u64,
+}
+
+/// Whether the manager hears of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NodeState {
+    /// Heard within its lease, and its engine answers.
+    Ready,
+    /// Heard within its lease, but its engine does not answer.
+    Degraded,
+    /// Not heard for its lease: what runs there is unknown.
+    Unreachable,
+}
+
+impl NodeState {
+    /// The word in the database and the API.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Degraded => "degraded",
+            Self::Unreachable => "unreachable",
+        }
+    }
+}
+
+impl fmt::Display for NodeState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// What the operator lets a node do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Availability {
+    /// Takes tasks.
+    #[default]
+    Active,
+    /// Takes nothing new.
+    Pause,
+    /// Takes nothing new; what it has moves away.
+    Drain,
+}
+
+impl Availability {
+    /// Every availability.
+    pub const ALL: [Self; 3] = [Self::Active, Self::Pause, Self::Drain];
+
+    /// The word in the database and the API.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Pause => "pause",
+            Self::Drain => "drain",
+        }
+    }
+}
+
+impl FromStr for Availability {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|known| known.word() == word)
+            .ok_or_else(|| format!("{word:?} is no availability: active, pause and drain are"))
+    }
+}

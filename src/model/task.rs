@@ -1,0 +1,110 @@
+//! A task as the manager knows it, what it asks of a worker, and what the worker says back.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::id::{ContainerId, NodeName, TaskId};
+use super::spec::{Port, TaskSpec};
+use super::state::{Desired, Health, State};
+use super::time::Timestamp;
+
+/// One container to run, and all that is known of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Task {
+    /// Stays the same over restarts.
+    pub id: TaskId,
+    /// What was asked for.
+    pub spec: Arc<TaskSpec>,
+    /// The only node it may run on, when it was posted to a worker.
+    pub pinned: Option<NodeName>,
+    /// Written by the API alone.
+    pub desired: Desired,
+    /// Written by the planner alone.
+    pub node: Option<NodeName>,
+    /// How often it has been placed; a report of an earlier placement is stale. Written by the planner alone.
+    pub placement: u32,
+    /// The cluster's revision at the last change that its worker must hear of.
+    pub revision: u64,
+    /// Through [`super::state::TRANSITIONS`] alone.
+    pub state: State,
+    /// What its worker saw last.
+    pub observed: Observed,
+    /// Why it is as it is, in words.
+    pub message: String,
+    /// When it was accepted.
+    pub created_at: Timestamp,
+    /// When anything of it changed last.
+    pub updated_at: Timestamp,
+}
+
+/// What a worker saw of a task. Written by the worker alone, from what Docker says.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Observed {
+    /// The try that this is about, from 1; 0 = none yet.
+    pub attempt: u32,
+    /// How many tries followed another.
+    pub restarts: u32,
+    /// Its container, as long as there is one.
+    pub container: Option<ContainerId>,
+    /// Where its ports are published; `None` before anything ran.
+    pub host_ports: Option<HostPorts>,
+    /// Of the last attempt that ended.
+    pub exit_code: Option<i64>,
+    /// Of the running container.
+    pub health: Health,
+    /// When the last attempt's container started.
+    pub started_at: Option<Timestamp>,
+    /// When the last attempt's container ended.
+    pub finished_at: Option<Timestamp>,
+    /// The worker's count of its changes to this task: a lower number is older.
+    pub seq: u64,
+}
+
+/// Published ports as Docker reports them.
+pub type HostPorts = BTreeMap<Port, Vec<HostBinding>>;
+
+/// One address of the host at which a container's port can be reached.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct HostBinding {
+    /// `0.0.0.0` or `::` for all of its addresses.
+    pub host_ip: String,
+    /// The port, as text.
+    pub host_port: String,
+}
+
+/// What a worker is asked to do about one task.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Assignment {
+    /// The task.
+    pub id: TaskId,
+    /// What to run.
+    pub spec: Arc<TaskSpec>,
+    /// Whether to run it or to stop and remove it.
+    pub desired: Desired,
+    /// Which placement this is; reports carry it back.
+    pub placement: u32,
+    /// Attempts before this placement: the first one here has the next number.
+    pub attempts_before: u32,
+    /// Restarts before this placement.
+    pub restarts_before: u32,
+    /// When the task was accepted, for `GET /tasks` of the worker.
+    pub created_at: Timestamp,
+}
+
+/// What a worker says about one task: always whole, so that the newest one is enough.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// The task.
+    pub task: TaskId,
+    /// The placement under which this was seen.
+    pub placement: u32,
+    /// `Scheduled`, `Running`, `Completed` or `Failed`.
+    pub state: State,
+    /// What was seen.
+    pub observed: Observed,
+    /// Why it is as it is, in words.
+    pub message: String,
+}
