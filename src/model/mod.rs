@@ -4,6 +4,8 @@ pub mod container;
 pub mod event;
 pub mod id;
 pub mod node;
+pub mod record;
+pub mod request;
 pub mod spec;
 pub mod state;
 pub mod task;

@@ -6,6 +6,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::id::NodeName;
+use super::time::Timestamp;
+
 /// What a worker says of the machine it is on. Changes rarely.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
@@ -105,4 +108,25 @@ impl FromStr for Availability {
             .find(|known| known.word() == word)
             .ok_or_else(|| format!("{word:?} is no availability: active, pause and drain are"))
     }
+}
+
+/// A node as the manager's store keeps it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Node {
+    /// Unique in the cluster.
+    pub name: NodeName,
+    /// What its worker said of itself last.
+    pub facts: NodeFacts,
+    /// Whether it is heard of.
+    pub state: NodeState,
+    /// Written by the operator alone.
+    pub availability: Availability,
+    /// Why it is as it is, in words.
+    pub message: String,
+    /// When it was first heard of.
+    pub joined_at: Timestamp,
+    /// When it was heard of last; written down now and then, not at every heartbeat.
+    pub seen_at: Timestamp,
+    /// The number of its worker's last event that is in the store.
+    pub events_seen: u64,
 }

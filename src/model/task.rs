@@ -13,6 +13,8 @@ use super::time::Timestamp;
 /// One container to run, and all that is known of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Task {
+    /// The cluster's count of tasks when it was accepted, from 1: the order in which they are placed and listed.
+    pub seq: u64,
     /// Stays the same over restarts.
     pub id: TaskId,
     /// What was asked for.
