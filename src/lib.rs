@@ -1,8 +1,9 @@
 //! orc keeps containers running on one or many Docker hosts.
 //!
-//! `ARCHITECTURE.md` is the map. In short: [`model`] holds the words, [`plan`] decides, [`store`] keeps,
-//! [`engine`] speaks with Docker, [`wire`] is the JSON; [`manager`] and [`worker`] are the two roles made of
-//! them, [`serve`] is the careful HTTP server under both, [`cli`] is what people type.
+//! `ARCHITECTURE.md` is the map. In short: `model` holds the words, `plan` decides, `store` keeps,
+//! `engine` speaks with Docker, `wire` is the JSON; `manager` and `worker` are the two roles made of
+//! them, `serve` is the careful HTTP server under both, `cli` is what people type.
 
 pub mod engine;
 pub mod model;
+pub mod plan;

@@ -1,0 +1,69 @@
+//! Where a task goes: which nodes have room, and which of them is best.
+
+use std::collections::BTreeSet;
+
+use crate::model::id::NodeName;
+use crate::model::node::{Availability, NodeLoad, NodeState};
+use crate::model::spec::{Protocol, TaskSpec};
+
+/// What the live tasks of a node hold of it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Usage {
+    /// Live tasks.
+    pub tasks: u32,
+    /// Cores.
+    pub cpu: f64,
+    /// Bytes.
+    pub memory: u64,
+    /// Bytes.
+    pub disk: u64,
+    /// Fixed host ports.
+    pub ports: BTreeSet<(Protocol, u16)>,
+}
+
+impl Usage {
+    /// Counts a task in.
+    pub fn add(&mut self, spec: &TaskSpec) {
+        self.tasks += 1;
+        self.cpu += spec.cpu;
+        self.memory += spec.memory;
+        self.disk += spec.disk;
+        self.ports.extend(spec.fixed_host_ports());
+    }
+
+    /// Counts a task out.
+    pub fn remove(&mut self, spec: &TaskSpec) {
+        self.tasks = self.tasks.saturating_sub(1);
+        self.cpu = (self.cpu - spec.cpu).max(0.0);
+        self.memory = self.memory.saturating_sub(spec.memory);
+        self.disk = self.disk.saturating_sub(spec.disk);
+        for port in spec.fixed_host_ports() {
+            self.ports.remove(&port);
+        }
+        if self.tasks == 0 {
+            // What rounding left behind must not grow over the years.
+            self.cpu = 0.0;
+        }
+    }
+}
+
+/// A node as placement sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Candidate {
+    /// Its name: the last tie-breaker, so that decisions repeat.
+    pub name: NodeName,
+    /// Whether it is heard of.
+    pub state: NodeState,
+    /// What the operator lets it do.
+    pub availability: Availability,
+    /// Cores in all.
+    pub cores: f64,
+    /// Bytes in all.
+    pub memory: u64,
+    /// Bytes in all.
+    pub disk: u64,
+    /// How loaded its machine is.
+    pub load: NodeLoad,
+    /// What its live tasks hold.
+    pub usage: Usage,
+}
