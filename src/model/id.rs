@@ -30,6 +30,11 @@ macro_rules! uuid_id {
         pub struct $name(Uuid);
 
         impl $name {
+            /// The lowest there can be, for ranges.
+            pub const MIN: Self = Self(Uuid::nil());
+            /// The highest there can be, for ranges.
+            pub const MAX: Self = Self(Uuid::max());
+
             /// Wraps a UUID that was made elsewhere.
             pub const fn from_uuid(uuid: Uuid) -> Self {
                 Self(uuid)

@@ -130,3 +130,46 @@ pub struct Node {
     /// The number of its worker's last event that is in the store.
     pub events_seen: u64,
 }
+
+/// Where tasks go: the setting `ORC_SCHEDULER`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum SchedulerKind {
+    /// The next node in turn.
+    #[default]
+    Roundrobin,
+    /// The least CPU use.
+    Greedy,
+    /// The least marginal cost (E-PVM).
+    Epvm,
+    /// The fewest tasks.
+    Spread,
+    /// The fullest that fits.
+    Binpack,
+}
+
+impl SchedulerKind {
+    /// Every scheduler.
+    pub const ALL: [Self; 5] = [Self::Roundrobin, Self::Greedy, Self::Epvm, Self::Spread, Self::Binpack];
+
+    /// The word in settings.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Roundrobin => "roundrobin",
+            Self::Greedy => "greedy",
+            Self::Epvm => "epvm",
+            Self::Spread => "spread",
+            Self::Binpack => "binpack",
+        }
+    }
+}
+
+impl FromStr for SchedulerKind {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|known| known.word() == word)
+            .ok_or_else(|| format!("{word:?} is no scheduler: roundrobin, greedy, epvm, spread and binpack are"))
+    }
+}
