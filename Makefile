@@ -1,0 +1,33 @@
+# What one does with orc, each in one word. `make` alone lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.PHONY: help run test bench lint engine engine-down clean-containers
+
+help: ## List the targets
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
+
+run: engine ## Start a manager and a worker here, with a Docker Engine where none answers
+	cargo build --release --locked
+	exec target/release/orc
+
+test: ## Run all tests, against a real Docker Engine
+	scripts/with-engine.sh cargo test --locked
+
+bench: ## Measure what README promises
+	scripts/with-engine.sh cargo bench --locked
+
+lint: ## Check format, clippy, documentation and scripts
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items
+	scripts/lint.sh
+
+engine: ## Make sure that a Docker Engine answers and has the test images
+	scripts/engine.sh up
+	scripts/images.sh
+
+engine-down: ## Stop the engine that `make` started, with its containers
+	scripts/engine.sh down
+
+clean-containers: ## Remove every container that orc made on this engine, running or not
+	scripts/clean-containers.sh

@@ -1,0 +1,196 @@
+#!/usr/bin/env bash
+# Makes sure that a Docker Engine answers, and stops it again: `scripts/engine.sh up|down|status`.
+#
+# `up` uses the engine at DOCKER_HOST or /var/run/docker.sock. Where none answers it installs Debian's `docker.io` and
+# starts it, by systemd where that runs, else as a `dockerd` of its own with its log and pid file under `.run/`.
+# `down` stops an engine that `up` started, with its containers, and no other. `status` exits with 0 or 3.
+set -euo pipefail
+project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+. "$project/scripts/lib/debian.sh"
+. "$project/scripts/lib/docker_api.sh"
+
+run="$project/.run"
+started_by="$run/engine" # who started the engine for this project: `systemd`, `systemd+containerd`, `sysv` or `dockerd`
+pid_file="$run/dockerd.pid"
+log="$run/dockerd.log"
+start_deadline_s=60
+stop_deadline_s=40 # dockerd itself gives its containers 15 s
+
+up() {
+    need curl
+    if engine_answers; then
+        say "using the Docker Engine $(engine_version) at $(engine_address)."
+        return
+    fi
+    refuse_where_starting_would_not_help
+    say "no Docker Engine answers at $(engine_address); starting one."
+    mkdir -p "$run"
+    exec 9>/run/lock/orc-engine || die "/run/lock/orc-engine cannot be written, so that two starts could not be told apart."
+    flock --wait 300 9 || die "another start of the engine has held /run/lock/orc-engine for five minutes: look at \`fuser /run/lock/orc-engine\`."
+    if ! engine_answers; then
+        install
+        start
+    fi
+    wait_until_it_answers
+    say "Docker Engine $(engine_version) answers at $(engine_address) (started by $(cat "$started_by" 2>/dev/null || echo another))."
+}
+
+refuse_where_starting_would_not_help() {
+    local address
+    address=$(engine_address)
+    case "$address" in
+        "$default_engine" | unix:///run/docker.sock) ;;
+        *) die "no Docker Engine answers at DOCKER_HOST=$address: start that one, or unset DOCKER_HOST to have one started here." ;;
+    esac
+    [ "$(id -u)" -eq 0 ] && return
+    local socket=${address#unix://}
+    if [ -S "$socket" ] && [ ! -w "$socket" ]; then
+        die "this user may not use $socket: run as root, or \`sudo usermod -aG docker $(id -un)\` and log in again."
+    fi
+    die "no Docker Engine answers at $address, and starting one needs root: run \`sudo $0 up\`, or start Docker yourself."
+}
+
+# Any dockerd will do; Debian's is installed where there is none.
+install() {
+    has dockerd && return
+    local packages=(docker.io ca-certificates) had_containerd=no
+    containerd_is_a_service && had_containerd=yes
+    has apt-get && apt_update
+    # A package of its own since Debian 13.
+    [ -n "$(apt-cache show docker-cli 2>/dev/null)" ] && packages+=(docker-cli)
+    apt_install "${packages[@]}"
+    # The package's own scripts may have started the engine by now.
+    if systemd_runs; then
+        note_systemd "$had_containerd"
+    elif names_a_living /var/run/docker.pid dockerd; then
+        echo sysv >"$started_by"
+    fi
+}
+
+start() {
+    mount_cgroups_where_there_are_none
+    if systemd_runs && systemctl cat docker.service >/dev/null 2>&1; then
+        local had_containerd=no
+        containerd_is_a_service && had_containerd=yes
+        [ -s "$started_by" ] || note_systemd "$had_containerd"
+        systemctl start docker || fail_with_its_log
+    elif names_a_living /var/run/docker.pid dockerd; then
+        say "a dockerd (pid $(cat /var/run/docker.pid)) is already on its way."
+    else
+        # A pid file that outlived its process makes dockerd refuse to start, or wait for a containerd that is gone.
+        # A zombie counts as gone: where process 1 does not reap, it stays for ever.
+        forget_unless_living "$pid_file" dockerd
+        forget_unless_living /var/run/docker/containerd/containerd.pid containerd
+        echo dockerd >"$started_by"
+        setsid dockerd --pidfile "$pid_file" --host "$default_engine" </dev/null >"$log" 2>&1 9>&- &
+        dockerd_pid=$!
+    fi
+}
+
+wait_until_it_answers() {
+    local deadline=$((SECONDS + start_deadline_s))
+    until engine_answers; do
+        [ "$SECONDS" -lt "$deadline" ] || { say "the Docker Engine did not answer within $start_deadline_s s."; fail_with_its_log; }
+        if [ -n "${dockerd_pid:-}" ] && ! is_living "$dockerd_pid" dockerd setsid; then
+            say "dockerd ended while it was starting."
+            fail_with_its_log
+        fi
+        sleep 0.1
+    done
+}
+
+fail_with_its_log() {
+    case "$(cat "$started_by" 2>/dev/null)" in
+        systemd*) say "the last lines of its log:" && journalctl --unit docker --lines 20 --no-pager >&2 ;;
+        sysv) say "the last lines of /var/log/docker.log:" && tail -n 20 /var/log/docker.log >&2 ;;
+        dockerd) say "the last lines of $log:" && tail -n 20 "$log" >&2 ;;
+    esac
+    down >&2
+    exit 1
+}
+
+down() {
+    case "$(cat "$started_by" 2>/dev/null)" in
+        systemd) systemctl stop docker.socket docker.service ;;
+        systemd+containerd) systemctl stop docker.socket docker.service containerd.service ;;
+        sysv) service docker stop >&2 ;;
+        dockerd) stop_dockerd ;;
+        *)
+            say "no engine was started from here; nothing to stop."
+            return
+            ;;
+    esac
+    rm -f "$started_by"
+    say "the engine that was started from here is stopped, with its containers."
+}
+
+stop_dockerd() {
+    local pid
+    pid=$(cat "$pid_file" 2>/dev/null) || pid=${dockerd_pid:-}
+    if is_living "$pid" dockerd; then
+        kill -TERM "$pid"
+        local deadline=$((SECONDS + stop_deadline_s))
+        while is_living "$pid" dockerd; do
+            if [ "$SECONDS" -ge "$deadline" ]; then
+                say "dockerd (pid $pid) has not ended within $stop_deadline_s s of SIGTERM; killing it. Containers may be left: \`ps -C containerd-shim-runc-v2\`."
+                kill -KILL "$pid"
+                break
+            fi
+            sleep 0.1
+        done
+    fi
+    rm -f "$pid_file"
+}
+
+status() {
+    local by
+    by=$(cat "$started_by" 2>/dev/null) || by=another
+    if engine_answers; then
+        echo "A Docker Engine $(engine_version) answers at $(engine_address), started by $by."
+    else
+        echo "No Docker Engine answers at $(engine_address)."
+        exit 3
+    fi
+}
+
+containerd_is_a_service() { systemd_runs && systemctl --quiet is-active containerd.service; }
+
+note_systemd() { if [ "$1" = yes ]; then echo systemd; else echo systemd+containerd; fi >"$started_by"; }
+
+# Whether a process lives and bears one of these names: `is_living PID NAME…`.
+is_living() {
+    local pid=$1 name state='' comm=''
+    shift
+    [ -n "$pid" ] || return 1
+    { state=$(sed -n 's/^State:\t\(.\).*/\1/p' "/proc/$pid/status") && comm=$(cat "/proc/$pid/comm"); } 2>/dev/null || return 1
+    case "$state" in Z | X) return 1 ;; esac
+    for name in "$@"; do [ "$comm" = "$name" ] && return 0; done
+    return 1
+}
+
+names_a_living() { [ -s "$1" ] && is_living "$(cat "$1")" "$2"; }
+
+forget_unless_living() { names_a_living "$1" "$2" || rm -f "$1"; }
+
+# systemd mounts them; a machine without it may not have. Version 2 where it has the memory controller, else version 1.
+mount_cgroups_where_there_are_none() {
+    grep -q ' cgroup2\? ' /proc/mounts && return
+    say "no cgroups are mounted; mounting them at /sys/fs/cgroup."
+    mount -t cgroup2 cgroup2 /sys/fs/cgroup && grep -qw memory /sys/fs/cgroup/cgroup.controllers && return
+    umount /sys/fs/cgroup 2>/dev/null || true
+    mount -t tmpfs cgroup /sys/fs/cgroup
+    local controller enabled
+    while read -r controller _ _ enabled; do
+        [ "$enabled" = 1 ] || continue
+        mkdir -p "/sys/fs/cgroup/$controller"
+        mount -t cgroup -o "$controller" cgroup "/sys/fs/cgroup/$controller" || rmdir "/sys/fs/cgroup/$controller"
+    done </proc/cgroups
+}
+
+case "${1:-}" in
+    up | down | status) "$1" ;;
+    *)
+        echo "usage: scripts/engine.sh up|down|status" >&2
+        exit 2
+        ;;
+esac

@@ -1,0 +1,56 @@
+# shellcheck shell=bash
+# Words to the user, and what Debian's packages provide. Sourced by the scripts of the folder above; prints to stderr.
+
+say() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; }
+
+die() {
+    say "$*"
+    exit 1
+}
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# Where systemd is the init system, services are its to start and stop.
+systemd_runs() { [ -d /run/systemd/system ]; }
+
+apt() {
+    DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 -o APT::Sandbox::User=root "$@" </dev/null >&2
+}
+
+apt_update() {
+    [ "$(id -u)" -eq 0 ] || return 0
+    apt update || say "apt-get update failed; going on with the package lists that are here."
+}
+
+# Installs packages, saying so; where that cannot be, says what to do instead and ends the script.
+apt_install() {
+    has apt-get || die "$* is missing and there is no apt-get here: install $* with this system's package manager."
+    [ "$(id -u)" -eq 0 ] || die "$* is missing and installing needs root: run \`sudo apt-get install $*\`."
+    say "installing $* with apt-get."
+    apt_update
+    apt install --no-install-recommends "$@" || die "apt-get could not install $*; its own words are above."
+}
+
+# Makes sure of one program: `need PROGRAM [PACKAGE]`.
+need() { has "$1" || apt_install "${2:-$1}"; }
+
+# Prints the path of a program: the installed one, else one out of a Debian package that is unpacked under `.run/`, not
+# installed, so that no service starts by itself and nothing of this machine changes. `borrow PACKAGE PROGRAM`.
+borrow() {
+    local package=$1 program=$2 at="${project:?}/.run/packages/$1" file
+    file=$(command -v "$program" || unpacked "$at" "$program")
+    if [ -z "$file" ]; then
+        has apt-get || die "$program is missing and there is no apt-get here: install $package with this system's package manager."
+        say "unpacking Debian's $package under .run/ (it is not installed)."
+        mkdir -p "$at"
+        (cd "$at" && { apt download "$package" 2>/dev/null || { apt_update && apt download "$package"; }; }) ||
+            die "apt-get could not download $package; its own words are above. Run \`apt-get update\` as root and try again."
+        dpkg-deb --extract "$at"/*.deb "$at" || die "the package $package could not be unpacked under $at."
+        rm -f "$at"/*.deb
+        file=$(unpacked "$at" "$program")
+        [ -n "$file" ] || die "Debian's $package has no program $program any more: look with \`find $at\`."
+    fi
+    printf '%s\n' "$file"
+}
+
+unpacked() { find "$1" -path "*bin/$2" -type f 2>/dev/null | head -n 1; }
