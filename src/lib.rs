@@ -4,6 +4,9 @@
 //! `engine` speaks with Docker, `wire` is the JSON; `manager` and `worker` are the two roles made of
 //! them, `serve` is the careful HTTP server under both, `cli` is what people type.
 
+pub mod clock;
 pub mod engine;
 pub mod model;
 pub mod plan;
+pub mod settings;
+pub mod spelling;

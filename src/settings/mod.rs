@@ -1,0 +1,205 @@
+//! What an operator can set, read once at the start: flags, else the environment, else `.env`, else defaults.
+
+pub mod flags;
+mod parse;
+pub mod source;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use self::flags::ServerFlags;
+use self::source::{Setting, SettingsError, Sources};
+use crate::model::id::NodeName;
+use crate::model::node::SchedulerKind;
+
+/// Where workers listen.
+pub const WORKER_HOST: Setting = with_flag("ORC_WORKER_HOST", "--worker-host");
+/// Where the first worker listens.
+pub const WORKER_PORT: Setting = with_flag("ORC_WORKER_PORT", "--worker-port");
+/// Where the manager listens.
+pub const MANAGER_HOST: Setting = with_flag("ORC_MANAGER_HOST", "--manager-host");
+/// Where the manager listens.
+pub const MANAGER_PORT: Setting = with_flag("ORC_MANAGER_PORT", "--manager-port");
+/// How many workers this process has.
+pub const WORKERS: Setting = with_flag("ORC_WORKERS", "--workers");
+/// Where the databases are.
+pub const DATA_DIR: Setting = with_flag("ORC_DATA_DIR", "--data-dir");
+/// How nodes are chosen.
+pub const SCHEDULER: Setting = with_flag("ORC_SCHEDULER", "--scheduler");
+/// How long what is over is kept.
+pub const RETENTION: Setting = with_flag("ORC_RETENTION", "--retention");
+/// What this worker's node is called.
+pub const NODE_NAME: Setting = with_flag("ORC_NODE_NAME", "--name");
+/// Which directories of the host tasks may mount.
+pub const BIND_MOUNTS: Setting = with_flag("ORC_BIND_MOUNTS", "--bind-mounts");
+/// Which log lines are written.
+pub const LOG: Setting = without_flag("ORC_LOG");
+/// Where the Docker Engine is.
+pub const DOCKER_HOST: Setting = with_flag("DOCKER_HOST", "--docker-host");
+/// Whether its certificate is checked.
+pub const DOCKER_TLS_VERIFY: Setting = without_flag("DOCKER_TLS_VERIFY");
+/// Where `ca.pem`, `cert.pem` and `key.pem` are.
+pub const DOCKER_CERT_PATH: Setting = without_flag("DOCKER_CERT_PATH");
+/// Where Docker's own `config.json` with registry logins is.
+pub const DOCKER_CONFIG: Setting = without_flag("DOCKER_CONFIG");
+
+/// Every setting.
+pub const ALL: &[Setting] = &[
+    WORKER_HOST,
+    WORKER_PORT,
+    MANAGER_HOST,
+    MANAGER_PORT,
+    WORKERS,
+    DATA_DIR,
+    SCHEDULER,
+    RETENTION,
+    NODE_NAME,
+    BIND_MOUNTS,
+    LOG,
+    DOCKER_HOST,
+    DOCKER_TLS_VERIFY,
+    DOCKER_CERT_PATH,
+    DOCKER_CONFIG,
+];
+
+const fn with_flag(env: &'static str, flag: &'static str) -> Setting {
+    Setting { env, flag: Some(flag) }
+}
+
+const fn without_flag(env: &'static str) -> Setting {
+    Setting { env, flag: None }
+}
+
+/// All settings, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Where the manager listens, and where workers dial it.
+    pub manager: Listen,
+    /// Where the first worker listens.
+    pub worker: Listen,
+    /// Workers in this process, 1 to 100.
+    pub workers: u16,
+    /// Where the databases are; may not exist yet.
+    pub data_dir: PathBuf,
+    /// How nodes are chosen.
+    pub scheduler: SchedulerKind,
+    /// How long what is over is kept.
+    pub retention: Duration,
+    /// What this worker's node is to be called; `None` leaves it to orc.
+    pub node_name: Option<NodeName>,
+    /// Absolute directories below which bind mounts are allowed.
+    pub bind_mounts: Vec<PathBuf>,
+    /// Directives for the log's filter, as `tracing_subscriber::EnvFilter` reads them.
+    pub log: String,
+    /// The workers' Docker Engine.
+    pub docker: DockerSettings,
+    /// Sentences about variables that look like slips of the pen, to be logged as soon as there is a log.
+    pub warnings: Vec<String>,
+}
+
+/// An address to listen on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listen {
+    /// `localhost`, or an address without brackets.
+    pub host: String,
+    /// 0 = any that is free.
+    pub port: u16,
+}
+
+/// As in a URL: `localhost:8000`, `[::1]:8000`.
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            return write!(f, "[{}]:{}", self.host, self.port);
+        }
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+/// What every Docker client reads from its environment.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DockerSettings {
+    /// URL of the engine; `None` = the platform's default socket.
+    pub host: Option<String>,
+    /// Whether the engine must show a certificate that the CA signed: any value but an empty one says so.
+    pub tls_verify: bool,
+    /// Directory of `ca.pem`, `cert.pem` and `key.pem`.
+    pub cert_path: Option<PathBuf>,
+    /// Directory of `config.json`; `None` = `~/.docker`.
+    pub config_dir: Option<PathBuf>,
+}
+
+impl Settings {
+    /// Reads all settings. `environment` is [`std::env::vars_os`] in earnest; `dotenv` need not exist.
+    pub fn load(
+        flags: &ServerFlags,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+        dotenv: &Path,
+    ) -> Result<Self, SettingsError> {
+        let sources = Sources::read(flags, environment, dotenv)?;
+        let host =
+            |setting| Ok(sources.get(setting, parse::loopback_host)?.unwrap_or("localhost".to_owned()));
+        let workers = sources.get(WORKERS, parse::workers)?.unwrap_or(1);
+        Ok(Self {
+            manager: Listen {
+                host: host(MANAGER_HOST)?,
+                port: sources.get(MANAGER_PORT, parse::port)?.unwrap_or(8000),
+            },
+            worker: Listen {
+                host: host(WORKER_HOST)?,
+                port: sources.get(WORKER_PORT, |text| first_of_ports(text, workers))?.unwrap_or(8888),
+            },
+            workers,
+            data_dir: sources.get(DATA_DIR, parse::path)?.unwrap_or("./data".into()),
+            scheduler: sources.get(SCHEDULER, parse::scheduler)?.unwrap_or_default(),
+            retention: sources.get(RETENTION, parse::retention)?.unwrap_or(Duration::from_hours(30 * 24)),
+            node_name: sources.get(NODE_NAME, parse::node_name)?,
+            bind_mounts: sources.get(BIND_MOUNTS, parse::directories)?.unwrap_or_default(),
+            log: sources.get(LOG, parse::log_filter)?.unwrap_or("info".to_owned()),
+            docker: DockerSettings {
+                host: sources.get(DOCKER_HOST, parse::docker_host)?,
+                tls_verify: sources.find(DOCKER_TLS_VERIFY)?.is_some(),
+                cert_path: sources.get(DOCKER_CERT_PATH, parse::path)?,
+                config_dir: sources.get(DOCKER_CONFIG, parse::path)?,
+            },
+            warnings: slips(&sources),
+        })
+    }
+
+    /// Where worker number `index`, from 0, listens.
+    pub fn worker_at(&self, index: u16) -> Listen {
+        let port = if self.worker.port == 0 { 0 } else { self.worker.port.saturating_add(index) };
+        Listen { host: self.worker.host.clone(), port }
+    }
+}
+
+/// A port that leaves room for those of all workers after it.
+fn first_of_ports(text: &str, workers: u16) -> Result<u16, String> {
+    let port = parse::port(text)?;
+    let highest = u16::MAX - (workers - 1);
+    if port > highest {
+        return Err(format!(
+            "{workers} workers need as many ports in a row; at most {highest} belongs there"
+        ));
+    }
+    Ok(port)
+}
+
+/// Names that are no setting but within two slips of one: `ORC_MANGER_PORT`.
+fn slips(sources: &Sources<'_>) -> Vec<String> {
+    let unknown = sources.variables().filter(|(name, _)| ALL.iter().all(|setting| setting.env != *name));
+    let slip = |name: &str| {
+        let near = |setting: &&Setting| strsim::damerau_levenshtein(name, setting.env) <= 2;
+        ALL.iter().filter(|_| name.starts_with("ORC_")).find(near)
+    };
+    unknown
+        .filter_map(|(name, origin)| {
+            slip(name).map(|meant| format!("{name} {origin} is no setting of orc; {} is", meant.env))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,98 @@
+//! What the values of settings mean, and what belongs in the place of one that means nothing.
+
+use std::net::IpAddr;
+use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
+
+use tracing_subscriber::EnvFilter;
+
+use crate::model::id::NodeName;
+use crate::model::node::SchedulerKind;
+
+/// An address to listen on. Only this machine's own, as long as there is neither TLS nor a token to keep
+/// others out.
+pub(super) fn loopback_host(text: &str) -> Result<String, String> {
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    if text.eq_ignore_ascii_case("localhost") {
+        return Ok("localhost".to_owned());
+    }
+    match bare.parse::<IpAddr>() {
+        Ok(address) if address.is_loopback() => Ok(address.to_string()),
+        _ => Err("orc has neither TLS nor tokens yet and so listens on this machine only; localhost, 127.0.0.1 or \
+                  ::1 belongs there"
+            .to_owned()),
+    }
+}
+
+/// A TCP port, or 0.
+pub(super) fn port(text: &str) -> Result<u16, String> {
+    text.parse().map_err(|_| {
+        "a port from 1 to 65535 belongs there, or 0 for any that is free, such as 8000".to_owned()
+    })
+}
+
+/// How many workers one process may have.
+pub(super) fn workers(text: &str) -> Result<u16, String> {
+    let number = text.parse().ok().filter(|number| (1..=100).contains(number));
+    number.ok_or_else(|| "a number from 1 to 100 belongs there".to_owned())
+}
+
+/// A path, as it is.
+pub(super) fn path(text: &str) -> Result<PathBuf, String> {
+    if text.is_empty() {
+        return Err("a directory belongs there, such as ./data".to_owned());
+    }
+    Ok(PathBuf::from(text))
+}
+
+/// The URL of a Docker Engine. Which schemes can be dialled is the engine's business.
+pub(super) fn docker_host(text: &str) -> Result<String, String> {
+    let problem = "a URL belongs there, such as unix:///var/run/docker.sock".to_owned();
+    match text.split_once("://") {
+        Some((scheme, rest)) if !scheme.is_empty() && !rest.is_empty() => Ok(text.to_owned()),
+        _ if text.starts_with('/') => Err(format!("{problem}; here perhaps unix://{text}")),
+        _ => Err(problem),
+    }
+}
+
+/// One of the schedulers.
+pub(super) fn scheduler(text: &str) -> Result<SchedulerKind, String> {
+    text.parse().map_err(|_| {
+        format!("one of {} belongs there", SchedulerKind::ALL.map(SchedulerKind::word).join(", "))
+    })
+}
+
+/// A node's name.
+pub(super) fn node_name(text: &str) -> Result<NodeName, String> {
+    text.parse().map_err(|error| format!("{error}"))
+}
+
+/// A length of time, at least a minute.
+pub(super) fn retention(text: &str) -> Result<Duration, String> {
+    let duration =
+        humantime::parse_duration(text).ok().filter(|duration| *duration >= Duration::from_mins(1));
+    duration.ok_or_else(|| "a duration of a minute or more belongs there, such as 12h, 30d or 1y".to_owned())
+}
+
+/// Absolute directories separated by colons.
+pub(super) fn directories(text: &str) -> Result<Vec<PathBuf>, String> {
+    text.split(':').filter(|part| !part.is_empty()).map(directory).collect()
+}
+
+fn directory(text: &str) -> Result<PathBuf, String> {
+    let plain = |part: Component<'_>| matches!(part, Component::RootDir | Component::Normal(_));
+    let path = Path::new(text);
+    if path.is_absolute() && path.components().all(plain) {
+        return Ok(path.components().collect());
+    }
+    Err(format!(
+        "{text:?} is not an absolute path without \"..\"; directories such as /srv/data:/mnt/media belong there"
+    ))
+}
+
+/// A filter of log lines.
+pub(super) fn log_filter(text: &str) -> Result<String, String> {
+    let problem =
+        "a level belongs there (error, warn, info, debug, trace), or directives such as info,orc::plan=debug";
+    EnvFilter::builder().parse(text).map(|_| text.to_owned()).map_err(|_| problem.to_owned())
+}
