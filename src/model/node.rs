@@ -167,9 +167,8 @@ impl FromStr for SchedulerKind {
     type Err = String;
 
     fn from_str(word: &str) -> Result<Self, String> {
-        Self::ALL
-            .into_iter()
-            .find(|known| known.word() == word)
-            .ok_or_else(|| format!("{word:?} is no scheduler: roundrobin, greedy, epvm, spread and binpack are"))
+        Self::ALL.into_iter().find(|known| known.word() == word).ok_or_else(|| {
+            format!("{word:?} is no scheduler: roundrobin, greedy, epvm, spread and binpack are")
+        })
     }
 }

@@ -88,10 +88,13 @@ pub struct Assignment {
     pub desired: Desired,
     /// Which placement this is; reports carry it back.
     pub placement: u32,
-    /// Attempts before this placement: the first one here has the next number.
-    pub attempts_before: u32,
-    /// Restarts before this placement.
-    pub restarts_before: u32,
+    /// What the manager knows of it. Matters only to a worker that has no record of its own: what is finished
+    /// is not begun again, and attempts are counted on.
+    pub state: State,
+    /// What the manager knows of its attempts, likewise.
+    pub observed: Observed,
+    /// What the manager says of it, likewise.
+    pub message: String,
     /// When the task was accepted, for `GET /tasks` of the worker.
     pub created_at: Timestamp,
 }
