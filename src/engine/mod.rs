@@ -5,6 +5,9 @@
 //! Every method has a deadline of its own and ends as [`Failure::Unknown`] when that passes. All but `create`
 //! may be repeated at will; `create` is made repeatable by its deterministic name (rule R1).
 
+pub mod docker;
+pub mod labels;
+
 use std::future::Future;
 use std::time::Duration;
 
@@ -133,7 +136,7 @@ pub struct LogChunk {
 pub struct Deadlines {
     /// Reading and small changes.
     pub call: Duration,
-    /// Starting; stopping has its grace period on top.
+    /// Creating, starting and removing. Stopping has its grace period and [`Deadlines::call`].
     pub slow: Duration,
     /// A pull of which nothing moves.
     pub pull_idle: Duration,
@@ -144,7 +147,7 @@ impl Default for Deadlines {
         Self {
             call: Duration::from_secs(10),
             slow: Duration::from_secs(30),
-            pull_idle: Duration::from_secs(60),
+            pull_idle: Duration::from_mins(1),
         }
     }
 }

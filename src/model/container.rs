@@ -96,22 +96,24 @@ pub struct Exit {
     pub finished_at: Option<Timestamp>,
 }
 
-/// Why a call to an engine did not succeed, as far as it matters to what happens next.
+/// Why a call to an engine did not succeed, as far as it matters to what happens next. Each holds a whole
+/// sentence for people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
-    /// 404: there is no such container, or, on create, no such image.
+    /// 404: there is no such container, or, on create and pull, no such image.
     #[error("{0}")]
     Missing(String),
     /// 409: the name is taken, or the container is on its way out.
     #[error("{0}")]
     Conflict(String),
-    /// The engine said no, and nothing was done.
+    /// The engine said no, and nothing was done; asking again alone changes nothing.
     #[error("{0}")]
     Refused(String),
     /// The engine could not be reached: nothing was done.
-    #[error("the Docker Engine cannot be reached: {0}")]
+    #[error("{0}")]
     Unreachable(String),
-    /// A deadline passed or the answer was lost: it may have been done, or may be done later (rule R2).
-    #[error("the Docker Engine has not answered: {0}")]
+    /// A deadline passed or the answer was lost: it may have been done, or may be done later (rule R2). Of a
+    /// pull: it failed in a way that may pass, such as a registry that is away.
+    #[error("{0}")]
     Unknown(String),
 }

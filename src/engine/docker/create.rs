@@ -1,0 +1,157 @@
+//! A task's specification in the words of the Engine API: the body of `POST /containers/create`.
+
+use std::collections::{BTreeSet, HashMap};
+
+use bollard::models::{
+    ContainerCreateBody, ContainerUpdateBody, HostConfig, Mount, MountType, PortBinding, PortMap,
+    RestartPolicy, RestartPolicyNameEnum,
+};
+
+use crate::engine::labels::Labels;
+use crate::model::spec::{self, MountKind, Port, PublishMode, TaskSpec};
+
+/// The body that creates a container of `spec` with these labels.
+pub(super) fn body(spec: &TaskSpec, labels: Labels) -> ContainerCreateBody {
+    ContainerCreateBody {
+        image: Some(spec.image.clone()),
+        cmd: spec.cmd.clone(),
+        entrypoint: spec.entrypoint.clone(),
+        env: Some(spec.env.clone()),
+        working_dir: unless_empty(&spec.working_dir),
+        user: unless_empty(&spec.user),
+        stop_signal: unless_empty(&spec.stop_signal),
+        stop_timeout: spec.stop_timeout.map(i64::from),
+        exposed_ports: Some(exposed_ports(spec).iter().map(Port::to_string).collect()),
+        labels: Some(labels),
+        host_config: Some(host_config(spec)),
+        ..ContainerCreateBody::default()
+    }
+}
+
+/// The body of `POST /containers/{id}/update` that sets limits and restart policy back to those of `spec`. The
+/// API cannot lift a limit: 0 means "as it is".
+pub(super) fn limits(spec: &TaskSpec) -> ContainerUpdateBody {
+    ContainerUpdateBody {
+        nano_cpus: Some(nano_cpus(spec.cpu)),
+        memory: Some(bytes(spec.memory)),
+        // What Docker itself sets at create; without it, it refuses to raise memory above the former swap limit.
+        memory_swap: Some(bytes(spec.memory.saturating_mul(2))),
+        restart_policy: Some(never_restart()),
+        ..ContainerUpdateBody::default()
+    }
+}
+
+/// Docker's unit for CPU: billionths of a core.
+#[expect(clippy::cast_possible_truncation, reason = "`as` saturates, and no host has 9 billion cores")]
+pub(super) fn nano_cpus(cores: f64) -> i64 {
+    (cores * 1e9).round() as i64
+}
+
+/// Docker's number for an amount of memory.
+pub(super) fn bytes(amount: u64) -> i64 {
+    i64::try_from(amount).unwrap_or(i64::MAX)
+}
+
+/// What belongs to the host: limits, ports, mounts.
+fn host_config(spec: &TaskSpec) -> HostConfig {
+    HostConfig {
+        nano_cpus: Some(nano_cpus(spec.cpu)),
+        memory: Some(bytes(spec.memory)),
+        restart_policy: Some(never_restart()),
+        auto_remove: Some(false),
+        publish_all_ports: Some(true),
+        port_bindings: Some(port_bindings(spec)),
+        mounts: Some(spec.mounts.iter().map(mount).collect()),
+        ..HostConfig::default()
+    }
+}
+
+/// orc is the only restart authority (rule R10).
+fn never_restart() -> RestartPolicy {
+    RestartPolicy { name: Some(RestartPolicyNameEnum::NO), maximum_retry_count: None }
+}
+
+/// Every port that the task names, whichever way.
+fn exposed_ports(spec: &TaskSpec) -> BTreeSet<Port> {
+    let exposed = spec.exposed_ports.iter().flat_map(|ports| ports.keys());
+    let bound = spec.port_bindings.iter().flat_map(|ports| ports.keys());
+    exposed.chain(bound).copied().collect()
+}
+
+/// The exact host ports; all others are published on random ones.
+fn port_bindings(spec: &TaskSpec) -> PortMap {
+    if spec.publish_mode == PublishMode::Random {
+        return HashMap::new();
+    }
+    let bindings = spec.port_bindings.iter().flatten();
+    bindings
+        .map(|(port, host)| {
+            let binding = PortBinding { host_ip: None, host_port: Some(host.0.to_string()) };
+            (port.to_string(), Some(vec![binding]))
+        })
+        .collect()
+}
+
+fn mount(mount: &spec::Mount) -> Mount {
+    Mount {
+        typ: Some(match mount.kind {
+            MountKind::Volume => MountType::VOLUME,
+            MountKind::Bind => MountType::BIND,
+            MountKind::Tmpfs => MountType::TMPFS,
+        }),
+        source: unless_empty(&mount.source),
+        target: Some(mount.target.clone()),
+        read_only: Some(mount.read_only),
+        ..Mount::default()
+    }
+}
+
+/// What is empty in a specification is left to the image.
+fn unless_empty(text: &str) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The JSON that an engine would get, of a specification with these fields beside name and image.
+    fn check(fields: &str, expect: &expect_test::Expect) {
+        let json = format!(r#"{{"Name":"web","Image":"i"{fields}}}"#);
+        let spec: TaskSpec = serde_json::from_str(&json).unwrap();
+        let body = serde_json::to_value(body(&spec, Labels::new())).unwrap();
+        expect.assert_eq(&body.to_string());
+    }
+
+    #[test]
+    fn a_plain_task_gets_no_limits_and_never_dockers_restart() {
+        check("", &expect_test::expect![[r#"{"Env":[],"ExposedPorts":{},"HostConfig":{"AutoRemove":false,"Memory":0,"Mounts":[],"NanoCpus":0,"PortBindings":{},"PublishAllPorts":true,"RestartPolicy":{"Name":"no"}},"Image":"i","Labels":{}}"#]]);
+    }
+
+    #[test]
+    fn random_ports_are_published_without_a_wish() {
+        check(
+            r#","ExposedPorts":{"80/tcp":{}},"PortBindings":{"7777/tcp":"7777"}"#,
+            &expect_test::expect![[r#"{"Env":[],"ExposedPorts":{"7777/tcp":{},"80/tcp":{}},"HostConfig":{"AutoRemove":false,"Memory":0,"Mounts":[],"NanoCpus":0,"PortBindings":{},"PublishAllPorts":true,"RestartPolicy":{"Name":"no"}},"Image":"i","Labels":{}}"#]],
+        );
+    }
+
+    #[test]
+    fn host_ports_are_bound_exactly() {
+        check(
+            r#","PublishMode":"host","ExposedPorts":{"80/tcp":{}},"PortBindings":{"53/udp":"5353"}"#,
+            &expect_test::expect![[r#"{"Env":[],"ExposedPorts":{"53/udp":{},"80/tcp":{}},"HostConfig":{"AutoRemove":false,"Memory":0,"Mounts":[],"NanoCpus":0,"PortBindings":{"53/udp":[{"HostPort":"5353"}]},"PublishAllPorts":true,"RestartPolicy":{"Name":"no"}},"Image":"i","Labels":{}}"#]],
+        );
+    }
+
+    #[test]
+    fn everything_else_keeps_its_name() {
+        check(
+            r#","CPU":0.1,"Memory":1024,"Cmd":["a"],"Entrypoint":["b"],"Env":["A=1"],"WorkingDir":"/w","User":"u",
+               "StopSignal":"SIGINT","StopTimeout":3,"Mounts":[
+               {"Type":"volume","Source":"v","Target":"/v"},{"Type":"bind","Source":"/h","Target":"/b","ReadOnly":true},
+               {"Type":"tmpfs","Target":"/t"}]"#,
+            &expect_test::expect![[r#"{"Cmd":["a"],"Entrypoint":["b"],"Env":["A=1"],"ExposedPorts":{},"HostConfig":{"AutoRemove":false,"Memory":1024,"Mounts":[{"ReadOnly":false,"Source":"v","Target":"/v","Type":"volume"},{"ReadOnly":true,"Source":"/h","Target":"/b","Type":"bind"},{"ReadOnly":false,"Target":"/t","Type":"tmpfs"}],"NanoCpus":100000000,"PortBindings":{},"PublishAllPorts":true,"RestartPolicy":{"Name":"no"}},"Image":"i","Labels":{},"StopSignal":"SIGINT","StopTimeout":3,"User":"u","WorkingDir":"/w"}"#]],
+        );
+    }
+}
