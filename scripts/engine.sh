@@ -8,9 +8,10 @@ set -euo pipefail
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 . "$project/scripts/lib/debian.sh"
 . "$project/scripts/lib/docker_api.sh"
+. "$project/scripts/lib/process.sh"
 
 run="$project/.run"
-started_by="$run/engine" # who started the engine for this project: `systemd`, `systemd+containerd`, `sysv` or `dockerd`
+started_by="$run/engine" # who started the engine for this project: `systemd`, `systemd+containerd` or `dockerd`
 pid_file="$run/dockerd.pid"
 log="$run/dockerd.log"
 start_deadline_s=60
@@ -58,13 +59,10 @@ install() {
     has apt-get && apt_update
     # A package of its own since Debian 13.
     [ -n "$(apt-cache show docker-cli 2>/dev/null)" ] && packages+=(docker-cli)
-    apt_install "${packages[@]}"
-    # The package's own scripts may have started the engine by now.
-    if systemd_runs; then
-        note_systemd "$had_containerd"
-    elif names_a_living /var/run/docker.pid dockerd; then
-        echo sysv >"$started_by"
-    fi
+    # Where there is no systemd, the package's attempt to start the service may fail, and with it the installation.
+    try_apt_install "${packages[@]}" || has dockerd || die "apt-get could not install ${packages[*]}; its last words are above."
+    # With systemd the package has started the engine by now.
+    ! systemd_runs || note_systemd "$had_containerd"
 }
 
 start() {
@@ -78,7 +76,6 @@ start() {
         say "a dockerd (pid $(cat /var/run/docker.pid)) is already on its way."
     else
         # A pid file that outlived its process makes dockerd refuse to start, or wait for a containerd that is gone.
-        # A zombie counts as gone: where process 1 does not reap, it stays for ever.
         forget_unless_living "$pid_file" dockerd
         forget_unless_living /var/run/docker/containerd/containerd.pid containerd
         echo dockerd >"$started_by"
@@ -91,7 +88,7 @@ wait_until_it_answers() {
     local deadline=$((SECONDS + start_deadline_s))
     until engine_answers; do
         [ "$SECONDS" -lt "$deadline" ] || { say "the Docker Engine did not answer within $start_deadline_s s."; fail_with_its_log; }
-        if [ -n "${dockerd_pid:-}" ] && ! is_living "$dockerd_pid" dockerd setsid; then
+        if [ -n "${dockerd_pid:-}" ] && ! is_living "$dockerd_pid"; then
             say "dockerd ended while it was starting."
             fail_with_its_log
         fi
@@ -102,44 +99,28 @@ wait_until_it_answers() {
 fail_with_its_log() {
     case "$(cat "$started_by" 2>/dev/null)" in
         systemd*) say "the last lines of its log:" && journalctl --unit docker --lines 20 --no-pager >&2 ;;
-        sysv) say "the last lines of /var/log/docker.log:" && tail -n 20 /var/log/docker.log >&2 ;;
         dockerd) say "the last lines of $log:" && tail -n 20 "$log" >&2 ;;
     esac
-    down >&2
+    stop
     exit 1
 }
 
 down() {
-    case "$(cat "$started_by" 2>/dev/null)" in
-        systemd) systemctl stop docker.socket docker.service ;;
-        systemd+containerd) systemctl stop docker.socket docker.service containerd.service ;;
-        sysv) service docker stop >&2 ;;
-        dockerd) stop_dockerd ;;
-        *)
-            say "no engine was started from here; nothing to stop."
-            return
-            ;;
-    esac
-    rm -f "$started_by"
+    if [ ! -s "$started_by" ]; then
+        say "no engine was started from here; nothing to stop."
+        return
+    fi
+    stop
     say "the engine that was started from here is stopped, with its containers."
 }
 
-stop_dockerd() {
-    local pid
-    pid=$(cat "$pid_file" 2>/dev/null) || pid=${dockerd_pid:-}
-    if is_living "$pid" dockerd; then
-        kill -TERM "$pid"
-        local deadline=$((SECONDS + stop_deadline_s))
-        while is_living "$pid" dockerd; do
-            if [ "$SECONDS" -ge "$deadline" ]; then
-                say "dockerd (pid $pid) has not ended within $stop_deadline_s s of SIGTERM; killing it. Containers may be left: \`ps -C containerd-shim-runc-v2\`."
-                kill -KILL "$pid"
-                break
-            fi
-            sleep 0.1
-        done
-    fi
-    rm -f "$pid_file"
+stop() {
+    case "$(cat "$started_by")" in
+        systemd) systemctl stop docker.socket docker.service ;;
+        systemd+containerd) systemctl stop docker.socket docker.service containerd.service ;;
+        dockerd) end_process "$pid_file" dockerd "$stop_deadline_s" ;;
+    esac
+    rm -f "$started_by"
 }
 
 status() {
@@ -156,21 +137,6 @@ status() {
 containerd_is_a_service() { systemd_runs && systemctl --quiet is-active containerd.service; }
 
 note_systemd() { if [ "$1" = yes ]; then echo systemd; else echo systemd+containerd; fi >"$started_by"; }
-
-# Whether a process lives and bears one of these names: `is_living PID NAME…`.
-is_living() {
-    local pid=$1 name state='' comm=''
-    shift
-    [ -n "$pid" ] || return 1
-    { state=$(sed -n 's/^State:\t\(.\).*/\1/p' "/proc/$pid/status") && comm=$(cat "/proc/$pid/comm"); } 2>/dev/null || return 1
-    case "$state" in Z | X) return 1 ;; esac
-    for name in "$@"; do [ "$comm" = "$name" ] && return 0; done
-    return 1
-}
-
-names_a_living() { [ -s "$1" ] && is_living "$(cat "$1")" "$2"; }
-
-forget_unless_living() { names_a_living "$1" "$2" || rm -f "$1"; }
 
 # systemd mounts them; a machine without it may not have. Version 2 where it has the memory controller, else version 1.
 mount_cgroups_where_there_are_none() {

@@ -25,6 +25,7 @@ main() {
     stand_in_for timboring/echo-server
     is_current orc-test/busybox:latest || build_busybox
     is_current orc-test/healthcheck:latest || build_healthcheck
+    drop_what_was_replaced
 }
 
 build_echo() {
@@ -97,6 +98,12 @@ import() {
         *'"status":"sha256:'*) ;;
         *) die "the engine did not take the image $name: $answer" ;;
     esac
+}
+
+# A name that is imported anew leaves its former image without one.
+drop_what_was_replaced() {
+    local filters='{"dangling":["true"],"label":["orc-test.recipe"]}'
+    engine_curl /images/prune --fail --output /dev/null --request POST --url-query "filters=$filters"
 }
 
 exists() { matches "$1" ''; }

@@ -13,8 +13,12 @@ has() { command -v "$1" >/dev/null 2>&1; }
 # Where systemd is the init system, services are its to start and stop.
 systemd_runs() { [ -d /run/systemd/system ]; }
 
+# apt-get, its chatter kept for the case that it fails.
 apt() {
-    DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 -o APT::Sandbox::User=root "$@" </dev/null >&2
+    local chatter
+    chatter=$(DEBIAN_FRONTEND=noninteractive apt-get --quiet --yes -o DPkg::Lock::Timeout=120 -o APT::Sandbox::User=root "$@" </dev/null 2>&1) && return
+    printf '%s\n' "$chatter" | tail -n 20 >&2
+    return 1
 }
 
 apt_update() {
@@ -23,12 +27,14 @@ apt_update() {
 }
 
 # Installs packages, saying so; where that cannot be, says what to do instead and ends the script.
-apt_install() {
+apt_install() { try_apt_install "$@" || die "apt-get could not install $*; its last words are above."; }
+
+try_apt_install() {
     has apt-get || die "$* is missing and there is no apt-get here: install $* with this system's package manager."
     [ "$(id -u)" -eq 0 ] || die "$* is missing and installing needs root: run \`sudo apt-get install $*\`."
     say "installing $* with apt-get."
     apt_update
-    apt install --no-install-recommends "$@" || die "apt-get could not install $*; its own words are above."
+    apt install --no-install-recommends "$@" || return 1
 }
 
 # Makes sure of one program: `need PROGRAM [PACKAGE]`.
@@ -44,7 +50,7 @@ borrow() {
         say "unpacking Debian's $package under .run/ (it is not installed)."
         mkdir -p "$at"
         (cd "$at" && { apt download "$package" 2>/dev/null || { apt_update && apt download "$package"; }; }) ||
-            die "apt-get could not download $package; its own words are above. Run \`apt-get update\` as root and try again."
+            die "apt-get could not download $package; its last words are above. Run \`apt-get update\` as root and try again."
         dpkg-deb --extract "$at"/*.deb "$at" || die "the package $package could not be unpacked under $at."
         rm -f "$at"/*.deb
         file=$(unpacked "$at" "$program")

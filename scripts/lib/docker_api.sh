@@ -22,6 +22,6 @@ engine_curl() {
     esac
 }
 
-engine_answers() { engine_curl /_ping --fail --max-time 5 --output /dev/null 2>/dev/null; }
+engine_answers() { engine_curl /_ping --fail --max-time 5 --output /dev/null --no-show-error; }
 
 engine_version() { engine_curl /version --fail --max-time 5 | sed -n 's/.*"Version":"\([^"]*\)","ApiVersion".*/\1/p'; }
