@@ -10,3 +10,4 @@ pub mod model;
 pub mod plan;
 pub mod settings;
 pub mod spelling;
+pub mod wire;

@@ -9,7 +9,8 @@ use super::id::{NodeName, TaskId};
 use super::time::Timestamp;
 
 /// What happened, before the store has given it its number.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
 pub struct Event {
     /// When, by the clock of whoever saw it.
     pub at: Timestamp,

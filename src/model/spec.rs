@@ -198,6 +198,16 @@ pub enum PublishMode {
     Host,
 }
 
+impl PublishMode {
+    /// The word in JSON.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Random => "random",
+            Self::Host => "host",
+        }
+    }
+}
+
 /// When the image is fetched from its registry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -209,6 +219,17 @@ pub enum PullPolicy {
     Always,
     /// Never: the host must have it.
     Never,
+}
+
+impl PullPolicy {
+    /// The word in JSON.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Always => "always",
+            Self::Never => "never",
+        }
+    }
 }
 
 /// When an attempt that ended is followed by another.
@@ -348,4 +369,15 @@ pub enum MountKind {
     Bind,
     /// Memory.
     Tmpfs,
+}
+
+impl MountKind {
+    /// The word in JSON.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Volume => "volume",
+            Self::Bind => "bind",
+            Self::Tmpfs => "tmpfs",
+        }
+    }
 }

@@ -42,7 +42,8 @@ pub struct Task {
 }
 
 /// What a worker saw of a task. Written by the worker alone, from what Docker says.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
 pub struct Observed {
     /// The try that this is about, from 1; 0 = none yet.
     pub attempt: u32,
@@ -78,7 +79,8 @@ pub struct HostBinding {
 }
 
 /// What a worker is asked to do about one task.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
 pub struct Assignment {
     /// The task.
     pub id: TaskId,
@@ -100,7 +102,8 @@ pub struct Assignment {
 }
 
 /// What a worker says about one task: always whole, so that the newest one is enough.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
 pub struct Report {
     /// The task.
     pub task: TaskId,

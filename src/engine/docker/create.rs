@@ -125,14 +125,21 @@ mod tests {
 
     #[test]
     fn a_plain_task_gets_no_limits_and_never_dockers_restart() {
-        check("", &expect_test::expect![[r#"{"Env":[],"ExposedPorts":{},"HostConfig":{"AutoRemove":false,"Memory":0,"Mounts":[],"NanoCpus":0,"PortBindings":{},"PublishAllPorts":true,"RestartPolicy":{"Name":"no"}},"Image":"i","Labels":{}}"#]]);
+        check(
+            "",
+            &expect_test::expect![[
+                r#"{"Env":[],"ExposedPorts":{},"HostConfig":{"AutoRemove":false,"Memory":0,"Mounts":[],"NanoCpus":0,"PortBindings":{},"PublishAllPorts":true,"RestartPolicy":{"Name":"no"}},"Image":"i","Labels":{}}"#
+            ]],
+        );
     }
 
     #[test]
     fn random_ports_are_published_without_a_wish() {
         check(
             r#","ExposedPorts":{"80/tcp":{}},"PortBindings":{"7777/tcp":"7777"}"#,
-            &expect_test::expect![[r#"{"Env":[],"ExposedPorts":{"7777/tcp":{},"80/tcp":{}},"HostConfig":{"AutoRemove":false,"Memory":0,"Mounts":[],"NanoCpus":0,"PortBindings":{},"PublishAllPorts":true,"RestartPolicy":{"Name":"no"}},"Image":"i","Labels":{}}"#]],
+            &expect_test::expect![[
+                r#"{"Env":[],"ExposedPorts":{"7777/tcp":{},"80/tcp":{}},"HostConfig":{"AutoRemove":false,"Memory":0,"Mounts":[],"NanoCpus":0,"PortBindings":{},"PublishAllPorts":true,"RestartPolicy":{"Name":"no"}},"Image":"i","Labels":{}}"#
+            ]],
         );
     }
 
@@ -140,7 +147,9 @@ mod tests {
     fn host_ports_are_bound_exactly() {
         check(
             r#","PublishMode":"host","ExposedPorts":{"80/tcp":{}},"PortBindings":{"53/udp":"5353"}"#,
-            &expect_test::expect![[r#"{"Env":[],"ExposedPorts":{"53/udp":{},"80/tcp":{}},"HostConfig":{"AutoRemove":false,"Memory":0,"Mounts":[],"NanoCpus":0,"PortBindings":{"53/udp":[{"HostPort":"5353"}]},"PublishAllPorts":true,"RestartPolicy":{"Name":"no"}},"Image":"i","Labels":{}}"#]],
+            &expect_test::expect![[
+                r#"{"Env":[],"ExposedPorts":{"53/udp":{},"80/tcp":{}},"HostConfig":{"AutoRemove":false,"Memory":0,"Mounts":[],"NanoCpus":0,"PortBindings":{"53/udp":[{"HostPort":"5353"}]},"PublishAllPorts":true,"RestartPolicy":{"Name":"no"}},"Image":"i","Labels":{}}"#
+            ]],
         );
     }
 
@@ -151,7 +160,9 @@ mod tests {
                "StopSignal":"SIGINT","StopTimeout":3,"Mounts":[
                {"Type":"volume","Source":"v","Target":"/v"},{"Type":"bind","Source":"/h","Target":"/b","ReadOnly":true},
                {"Type":"tmpfs","Target":"/t"}]"#,
-            &expect_test::expect![[r#"{"Cmd":["a"],"Entrypoint":["b"],"Env":["A=1"],"ExposedPorts":{},"HostConfig":{"AutoRemove":false,"Memory":1024,"Mounts":[{"ReadOnly":false,"Source":"v","Target":"/v","Type":"volume"},{"ReadOnly":true,"Source":"/h","Target":"/b","Type":"bind"},{"ReadOnly":false,"Target":"/t","Type":"tmpfs"}],"NanoCpus":100000000,"PortBindings":{},"PublishAllPorts":true,"RestartPolicy":{"Name":"no"}},"Image":"i","Labels":{},"StopSignal":"SIGINT","StopTimeout":3,"User":"u","WorkingDir":"/w"}"#]],
+            &expect_test::expect![[
+                r#"{"Cmd":["a"],"Entrypoint":["b"],"Env":["A=1"],"ExposedPorts":{},"HostConfig":{"AutoRemove":false,"Memory":1024,"Mounts":[{"ReadOnly":false,"Source":"v","Target":"/v","Type":"volume"},{"ReadOnly":true,"Source":"/h","Target":"/b","Type":"bind"},{"ReadOnly":false,"Target":"/t","Type":"tmpfs"}],"NanoCpus":100000000,"PortBindings":{},"PublishAllPorts":true,"RestartPolicy":{"Name":"no"}},"Image":"i","Labels":{},"StopSignal":"SIGINT","StopTimeout":3,"User":"u","WorkingDir":"/w"}"#
+            ]],
         );
     }
 }

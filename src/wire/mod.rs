@@ -1,0 +1,8 @@
+//! All JSON: what comes in over HTTP and what goes out.
+
+pub mod event;
+pub mod node;
+pub mod stats;
+pub mod submission;
+pub mod sync;
+pub mod task;

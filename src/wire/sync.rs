@@ -1,0 +1,96 @@
+//! The one conversation between a worker and its manager: `POST /nodes/{name}/sync`.
+//!
+//! What the worker sees goes out, what is wanted of it comes back. Both sides repeat what was not acknowledged,
+//! so a lost message costs time and nothing else.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::model::event::Event;
+use crate::model::id::{ClusterId, InstanceId, TaskId};
+use crate::model::node::{NodeFacts, NodeLoad};
+use crate::model::task::{Assignment, Report};
+
+/// What a worker says.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SyncRequest {
+    /// Which life of the worker speaks.
+    pub instance: InstanceId,
+    /// The cluster and epoch that its knowledge is of; `None` = knows nothing.
+    pub known: Option<Known>,
+    /// Its machine.
+    pub facts: NodeFacts,
+    /// How loaded that is.
+    pub load: NodeLoad,
+    /// Why its engine does not answer; `None` when it does.
+    pub engine_trouble: Option<String>,
+    /// What `/stats` of the worker shows; sent now and then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stats: Option<Value>,
+    /// What has changed of its tasks since the manager acknowledged last.
+    pub reports: Vec<Report>,
+    /// Its lines of history that the manager has not acknowledged, oldest first.
+    pub events: Vec<NumberedEvent>,
+    /// How long the manager may wait for news before it answers, milliseconds.
+    pub wait_ms: u64,
+}
+
+/// What a worker knows of what is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Known {
+    /// Of which cluster.
+    pub cluster: ClusterId,
+    /// Of which life of its manager.
+    pub epoch: u64,
+    /// Up to which change.
+    pub revision: u64,
+}
+
+/// A line of a worker's history under the worker's own number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct NumberedEvent {
+    /// Counted up by the worker.
+    pub seq: u64,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// What a manager answers.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SyncAnswer {
+    /// Its cluster, its life, and the change up to which the worker knows all after this.
+    pub known: Known,
+    /// The revision on which this builds; `None` = on nothing.
+    pub base: Option<u64>,
+    /// Whether `assignments` is all that is wanted of the worker.
+    pub whole: bool,
+    /// What is wanted.
+    pub assignments: Vec<Assignment>,
+    /// The worker's events up to this number are stored, and the reports that came with them.
+    pub events_seen: u64,
+    /// Outputs that somebody wants to read.
+    pub streams: Vec<StreamRequest>,
+}
+
+/// Somebody wants to read a task's output: the worker sends it to `POST /nodes/{name}/streams/{id}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct StreamRequest {
+    /// Under which number to send it.
+    pub id: u64,
+    /// Of which task.
+    pub task: TaskId,
+    /// Go on with what it will write.
+    pub follow: bool,
+    /// Only so many last lines.
+    pub tail: Option<u64>,
+    /// Only what was written since, seconds since 1970.
+    pub since: Option<i64>,
+    /// Begin each line with its time.
+    pub timestamps: bool,
+}
