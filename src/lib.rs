@@ -10,4 +10,5 @@ pub mod model;
 pub mod plan;
 pub mod settings;
 pub mod spelling;
+pub mod store;
 pub mod wire;

@@ -1,0 +1,77 @@
+//! What a manager writes at a time.
+
+use serde::Serialize;
+use serde_json::json;
+
+use crate::model::id::TaskId;
+use crate::model::node::Node;
+use crate::model::request::Request;
+use crate::model::task::Task;
+use crate::store::column::to_json;
+use crate::store::database::Statement;
+
+use super::event_row::{self, ManagerEventRow, StoredEvent};
+use super::node_row::{self, NodeRow};
+use super::request_row::{self, RequestRow};
+use super::task_row::{self, TaskRow};
+
+/// Changes that belong together, and changes that happen to come at the same time: the more there are in one
+/// batch, the less each costs.
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    /// The cluster's revision after these changes.
+    pub revision: u64,
+    /// Whole tasks, new or changed. Of one that is there already, what never changes is not written again: its
+    /// spec, its identifier, when it was accepted and where it is pinned.
+    pub tasks: Vec<Task>,
+    /// Tasks to delete, with their events and requests.
+    pub forgotten: Vec<TaskId>,
+    /// Whole nodes, new or changed. A task's node must be there, or among these.
+    pub nodes: Vec<Node>,
+    /// What happened.
+    pub events: Vec<StoredEvent>,
+    /// What was answered. Each one's task must be there, or among these.
+    pub requests: Vec<Request>,
+}
+
+impl Batch {
+    /// In an order in which every row finds what it refers to, and every new task its name given up by a task
+    /// that ended.
+    pub(super) fn statements(&self) -> Vec<Statement> {
+        let (ended, live): (Vec<&Task>, Vec<&Task>) =
+            self.tasks.iter().partition(|task| task.state.is_final());
+        let mut statements = Vec::new();
+        statements.extend(rows(FORGET_EVENTS, &self.forgotten));
+        statements.extend(rows(FORGET_TASKS, &self.forgotten));
+        statements.extend(rows(node_row::UPSERT, &all(&self.nodes, NodeRow::from)));
+        statements.extend(rows(task_row::UPSERT, &all(ended.into_iter().chain(live), TaskRow::from)));
+        statements.extend(rows(request_row::INSERT, &all(&self.requests, RequestRow::from)));
+        statements.extend(rows(event_row::INSERT, &all(&self.events, ManagerEventRow::from)));
+        let counts = json!({
+            "revision": self.revision,
+            "last_task": self.tasks.iter().map(|task| task.seq).max().unwrap_or(0),
+            "last_event": self.events.iter().map(|event| event.seq).max().unwrap_or(0),
+        });
+        statements.push(Statement { sql: COUNT, json: counts.to_string() });
+        statements
+    }
+}
+
+const COUNT: &str = "
+    UPDATE meta SET
+        revision = ?1 ->> 'revision',
+        last_task = max(last_task, ?1 ->> 'last_task'),
+        last_event = max(last_event, ?1 ->> 'last_event')";
+
+const FORGET_EVENTS: &str = "DELETE FROM events WHERE task IN (SELECT value FROM json_each(?1))";
+
+/// Their requests go with them, by a foreign key.
+const FORGET_TASKS: &str = "DELETE FROM tasks WHERE id IN (SELECT value FROM json_each(?1))";
+
+fn all<T, R>(items: impl IntoIterator<Item = T>, row: impl Fn(T) -> R) -> Vec<R> {
+    items.into_iter().map(row).collect()
+}
+
+fn rows(sql: &'static str, rows: &[impl Serialize]) -> Option<Statement> {
+    (!rows.is_empty()).then(|| Statement { sql, json: to_json(&rows) })
+}

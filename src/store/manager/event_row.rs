@@ -1,0 +1,66 @@
+//! An event as the manager's table holds it.
+
+use serde::Serialize;
+use sqlx::FromRow;
+
+use crate::model::event::Event;
+use crate::store::event::EventRow;
+use crate::store::scan::Stored;
+
+/// An event with its place in the cluster's history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredEvent {
+    /// Its number in the cluster, from 1.
+    pub seq: u64,
+    /// Who saw it: `manager`, or a worker by its name.
+    pub source: String,
+    /// That one's own number for it. A worker's event that is already here is not written again.
+    pub source_seq: u64,
+    /// The name of the task that it is about, which may be gone when it is read; empty = none.
+    pub task_name: String,
+    /// What happened.
+    pub event: Event,
+}
+
+/// One row of `events`, columns as in its migration.
+#[derive(Debug, Serialize, FromRow)]
+pub(super) struct ManagerEventRow {
+    seq: u64,
+    source: String,
+    source_seq: u64,
+    #[serde(flatten)]
+    #[sqlx(flatten)]
+    event: EventRow,
+}
+
+/// `?1` is an array of rows.
+pub(super) const INSERT: &str = "
+    INSERT INTO events (
+        seq, source, source_seq, at, task, task_name, node, attempt, kind, exit_code, message
+    )
+    SELECT
+        value ->> 'seq', value ->> 'source', value ->> 'source_seq', value ->> 'at', value ->> 'task',
+        value ->> 'task_name', value ->> 'node', value ->> 'attempt', value ->> 'kind', value ->> 'exit_code',
+        value ->> 'message'
+    FROM json_each(?1) WHERE true
+    ON CONFLICT (source, source_seq) WHERE source <> 'manager' DO NOTHING";
+
+impl From<&StoredEvent> for ManagerEventRow {
+    fn from(stored: &StoredEvent) -> Self {
+        Self {
+            seq: stored.seq,
+            source: stored.source.clone(),
+            source_seq: stored.source_seq,
+            event: EventRow::new(&stored.event, &stored.task_name),
+        }
+    }
+}
+
+impl Stored for ManagerEventRow {
+    type Item = StoredEvent;
+
+    fn decode(self) -> Result<StoredEvent, String> {
+        let (event, task_name) = self.event.decode()?;
+        Ok(StoredEvent { seq: self.seq, source: self.source, source_seq: self.source_seq, task_name, event })
+    }
+}

@@ -1,0 +1,180 @@
+//! What a manager keeps: `manager.db`.
+
+mod batch;
+mod event_row;
+mod node_row;
+mod reader;
+mod request_row;
+mod task_row;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+use serde_json::json;
+use sqlx::migrate::Migrator;
+use sqlx::{FromRow, SqliteConnection, SqlitePool};
+
+use crate::model::id::{ClusterId, RequestId};
+use crate::model::node::Node;
+use crate::model::task::Task;
+use crate::model::time::Timestamp;
+
+use super::column::word;
+pub use super::database::Health;
+use super::database::{Database, Statement};
+use super::error::Error;
+use super::files::{Lock, Paths};
+use super::scan::{Unreadable, scan};
+
+pub use batch::Batch;
+pub use event_row::StoredEvent;
+use node_row::NodeRow;
+pub use reader::{ManagerReader, Page, TaskFilter};
+use task_row::TaskRow;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/manager");
+
+/// Events that one call of [`ManagerStore::prune`] deletes at most, so that it never holds up others for long.
+const PRUNED_AT_ONCE: u32 = 10_000;
+
+/// The one writer of a cluster's state. Whoever owns it is the manager: it holds what [`Self::load`] gave in
+/// memory, and hands over each change.
+#[derive(Debug)]
+pub struct ManagerStore {
+    database: Database,
+    readers: SqlitePool,
+}
+
+/// All that a manager begins with.
+#[derive(Debug)]
+pub struct ManagerState {
+    /// Made with the file.
+    pub cluster: ClusterId,
+    /// How often a manager was started on this file, this time included.
+    pub epoch: u64,
+    /// The last one that was written.
+    pub revision: u64,
+    /// For the next [`Task::seq`]. No number is given twice, even if its task was forgotten.
+    pub next_task_seq: u64,
+    /// For the next [`StoredEvent::seq`].
+    pub next_event_seq: u64,
+    /// In order of [`Task::seq`].
+    pub tasks: Vec<Task>,
+    /// Tasks and nodes that must be left alone. Their names are still taken.
+    pub unreadable: Vec<Unreadable>,
+    /// In the order in which they joined.
+    pub nodes: Vec<Node>,
+    /// Every request that was answered, and the digest of what it asked.
+    pub requests: Vec<(RequestId, String)>,
+}
+
+impl ManagerStore {
+    /// Opens or creates the store in `dir`, and durably counts one more epoch.
+    ///
+    /// `dir` is made with mode 0700 and the file with 0600 where there is none. [`Error::Locked`] when another
+    /// process has it.
+    pub async fn open(dir: &Path, now: Timestamp) -> Result<Self, Error> {
+        let paths = Paths::new(dir, "manager");
+        let lock = Lock::acquire(&paths)?;
+        let mut database = Database::open(paths, lock, &MIGRATIONS).await?;
+        let epoch = json!({ "cluster": ClusterId::generate(), "now": now.to_string() });
+        database.write(&[Statement { sql: COUNT_EPOCH, json: epoch.to_string() }]).await?;
+        let readers = database.readers();
+        Ok(Self { database, readers })
+    }
+
+    /// Reads everything. A row that cannot be read is among [`ManagerState::unreadable`] and stops only itself.
+    pub async fn load(&mut self) -> Result<ManagerState, Error> {
+        let file = self.database.paths().db.clone();
+        let state = read_state(self.database.connection()).await;
+        state.map_err(|error| Error::from_sqlx(&file, &error))
+    }
+
+    /// Writes a batch in one durable transaction: all of it when this returns `Ok`, else nothing.
+    ///
+    /// [`Error::Full`]: after it, a batch that makes nothing larger (a changed task, a forgotten one) is likely
+    /// to find room in the reserve that was given up; leave new tasks out of it until [`Self::health`] is no
+    /// longer tight.
+    pub async fn commit(&mut self, batch: &Batch) -> Result<(), Error> {
+        self.database.write(&batch.statements()).await.map(drop)
+    }
+
+    /// Deletes up to 10,000 events from before `before`, oldest first; how many there were.
+    pub async fn prune(&mut self, before: Timestamp) -> Result<u64, Error> {
+        let json = json!({ "before": before.to_string(), "limit": PRUNED_AT_ONCE }).to_string();
+        self.database.write(&[Statement { sql: PRUNE, json }]).await
+    }
+
+    /// A handle for those who only read.
+    pub fn reader(&self) -> ManagerReader {
+        ManagerReader::new(self.readers.clone(), self.database.paths().db.clone())
+    }
+
+    /// How it is doing.
+    pub fn health(&self) -> Health {
+        self.database.health()
+    }
+
+    /// To be called every few seconds: takes up the reserve again once the disk has room for it, and fails with
+    /// [`Error::Unusable`] when another hand has removed, replaced or emptied the files.
+    pub async fn tend(&mut self) -> Result<(), Error> {
+        self.database.check_files().await?;
+        self.database.regain_room();
+        Ok(())
+    }
+
+    /// Lets go of the files in good order. Being killed instead loses nothing.
+    pub async fn close(self) -> Result<(), Error> {
+        self.readers.close().await;
+        self.database.close().await
+    }
+}
+
+const COUNT_EPOCH: &str = "
+    INSERT INTO meta (one, cluster, epoch, revision, last_task, last_event, created_at, opened_at)
+    VALUES (1, ?1 ->> 'cluster', 1, 0, 0, 0, ?1 ->> 'now', ?1 ->> 'now')
+    ON CONFLICT (one) DO UPDATE SET epoch = epoch + 1, opened_at = excluded.opened_at";
+
+const PRUNE: &str = "
+    DELETE FROM events WHERE seq IN (
+        SELECT seq FROM events WHERE at < ?1 ->> 'before' ORDER BY at LIMIT ?1 ->> 'limit'
+    )";
+
+#[derive(FromRow)]
+struct MetaRow {
+    cluster: String,
+    epoch: u64,
+    revision: u64,
+    last_task: u64,
+    last_event: u64,
+}
+
+async fn read_state(connection: &mut SqliteConnection) -> Result<ManagerState, sqlx::Error> {
+    let meta: MetaRow = sqlx::query_as("SELECT * FROM meta").fetch_one(&mut *connection).await?;
+    let tasks =
+        scan::<TaskRow>(connection, "SELECT seq AS row, * FROM tasks WHERE seq > ?1 ORDER BY seq LIMIT ?2")
+            .await?;
+    let nodes = scan::<NodeRow>(
+        connection,
+        "SELECT rowid AS row, * FROM nodes WHERE rowid > ?1 ORDER BY rowid LIMIT ?2",
+    )
+    .await?;
+    let requests: Vec<(String, String)> =
+        sqlx::query_as("SELECT id, digest FROM requests").fetch_all(&mut *connection).await?;
+    Ok(ManagerState {
+        cluster: word("meta.cluster", &meta.cluster).map_err(sqlx::Error::Protocol)?,
+        epoch: meta.epoch,
+        revision: meta.revision,
+        next_task_seq: meta.last_task + 1,
+        next_event_seq: meta.last_event + 1,
+        tasks: tasks.items,
+        unreadable: tasks.unreadable.into_iter().chain(nodes.unreadable).collect(),
+        nodes: nodes.items,
+        // One that cannot be read can only be asked for by an identifier that nobody has.
+        requests: requests
+            .into_iter()
+            .filter_map(|(id, digest)| Some((word("id", &id).ok()?, digest)))
+            .collect(),
+    })
+}

@@ -1,0 +1,65 @@
+//! A node as its table holds it.
+
+use serde::Serialize;
+use sqlx::FromRow;
+
+use crate::model::node::Node;
+use crate::store::column::{json, time, to_json, word};
+use crate::store::scan::Stored;
+
+/// One row of `nodes`, columns as in its migration.
+#[derive(Debug, Serialize, FromRow)]
+pub(super) struct NodeRow {
+    name: String,
+    facts: String,
+    state: String,
+    availability: String,
+    message: String,
+    joined_at: String,
+    seen_at: String,
+    events_seen: u64,
+}
+
+/// `?1` is an array of rows.
+pub(super) const UPSERT: &str = "
+    INSERT INTO nodes (name, facts, state, availability, message, joined_at, seen_at, events_seen)
+    SELECT
+        value ->> 'name', value ->> 'facts', value ->> 'state', value ->> 'availability', value ->> 'message',
+        value ->> 'joined_at', value ->> 'seen_at', value ->> 'events_seen'
+    FROM json_each(?1) WHERE true
+    ON CONFLICT (name) DO UPDATE SET
+        facts = excluded.facts, state = excluded.state, availability = excluded.availability,
+        message = excluded.message, joined_at = excluded.joined_at, seen_at = excluded.seen_at,
+        events_seen = excluded.events_seen";
+
+impl From<&Node> for NodeRow {
+    fn from(node: &Node) -> Self {
+        Self {
+            name: node.name.to_string(),
+            facts: to_json(&node.facts),
+            state: node.state.word().to_owned(),
+            availability: node.availability.word().to_owned(),
+            message: node.message.clone(),
+            joined_at: node.joined_at.to_string(),
+            seen_at: node.seen_at.to_string(),
+            events_seen: node.events_seen,
+        }
+    }
+}
+
+impl Stored for NodeRow {
+    type Item = Node;
+
+    fn decode(self) -> Result<Node, String> {
+        Ok(Node {
+            name: word("name", &self.name)?,
+            facts: json("facts", &self.facts)?,
+            state: word("state", &self.state)?,
+            availability: word("availability", &self.availability)?,
+            message: self.message,
+            joined_at: time("joined_at", &self.joined_at)?,
+            seen_at: time("seen_at", &self.seen_at)?,
+            events_seen: self.events_seen,
+        })
+    }
+}

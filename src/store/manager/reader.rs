@@ -1,0 +1,157 @@
+//! Reading a manager's state beside its writer: pages and single rows, never a long transaction.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use futures_util::stream::{self, Stream, TryStreamExt};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Row, SqlitePool};
+
+use crate::model::id::{NodeName, RequestId, TaskId};
+use crate::model::request::Request;
+use crate::model::state::State;
+use crate::model::task::Task;
+use crate::store::column::word;
+use crate::store::error::Error;
+use crate::store::scan::{Stored, Unreadable, decode, decode_all};
+
+use super::event_row::{ManagerEventRow, StoredEvent};
+use super::request_row::RequestRow;
+use super::task_row::TaskRow;
+
+/// Tasks that [`ManagerReader::stream`] reads at a time.
+const STREAMED: u32 = 500;
+
+/// Reads what is committed. Cheap to clone; each call is a transaction of its own, so nothing that a caller
+/// does slowly keeps the write-ahead log from being cut.
+#[derive(Debug, Clone)]
+pub struct ManagerReader {
+    pool: SqlitePool,
+    file: PathBuf,
+}
+
+/// Which tasks are wanted; by default all.
+#[derive(Debug, Clone, Default)]
+pub struct TaskFilter {
+    /// In one of these states; empty = in any.
+    pub states: Vec<State>,
+    /// Of this name.
+    pub name: Option<String>,
+    /// On this node.
+    pub node: Option<NodeName>,
+}
+
+/// Some rows in the order of their numbers.
+#[derive(Debug)]
+pub struct Page<T> {
+    /// Those that can be read.
+    pub items: Vec<T>,
+    /// Those that cannot.
+    pub unreadable: Vec<Unreadable>,
+    /// The number after which the next page begins; `None` = this was the last one.
+    pub next: Option<u64>,
+}
+
+impl ManagerReader {
+    pub(super) const fn new(pool: SqlitePool, file: PathBuf) -> Self {
+        Self { pool, file }
+    }
+
+    /// One task.
+    pub async fn task(&self, id: TaskId) -> Result<Option<Task>, Error> {
+        let query = sqlx::query("SELECT * FROM tasks WHERE id = ?1").bind(id.to_string());
+        self.one::<TaskRow>(query.fetch_optional(&self.pool).await)
+    }
+
+    /// The request of this identifier, if it was answered.
+    pub async fn request(&self, id: RequestId) -> Result<Option<Request>, Error> {
+        let query = sqlx::query("SELECT * FROM requests WHERE id = ?1").bind(id.to_string());
+        self.one::<RequestRow>(query.fetch_optional(&self.pool).await)
+    }
+
+    /// Up to `limit` tasks whose `seq` is above `after`.
+    pub async fn tasks(&self, filter: &TaskFilter, after: u64, limit: u32) -> Result<Page<Task>, Error> {
+        let mut query = QueryBuilder::new("SELECT seq AS row, * FROM tasks WHERE seq > ");
+        query.push_bind(number(after));
+        if !filter.states.is_empty() {
+            query.push(" AND state IN (");
+            let mut states = query.separated(", ");
+            for state in &filter.states {
+                states.push_bind(state.word());
+            }
+            query.push(")");
+        }
+        if let Some(name) = &filter.name {
+            query.push(" AND name = ").push_bind(name.clone());
+        }
+        if let Some(node) = &filter.node {
+            query.push(" AND node = ").push_bind(node.as_str().to_owned());
+        }
+        query.push(" ORDER BY seq LIMIT ").push_bind(limit);
+        self.page::<TaskRow>(query.build().fetch_all(&self.pool).await, limit)
+    }
+
+    /// All tasks, a page at a time. What cannot be read is left out.
+    pub fn stream(&self, filter: TaskFilter) -> impl Stream<Item = Result<Task, Error>> + Send + use<> {
+        let reader = self.clone();
+        let pages = stream::try_unfold(Some(0), move |after| {
+            let (reader, filter) = (reader.clone(), filter.clone());
+            async move {
+                let Some(after) = after else { return Ok(None) };
+                let page = reader.tasks(&filter, after, STREAMED).await?;
+                Ok(Some((stream::iter(page.items.into_iter().map(Ok)), page.next)))
+            }
+        });
+        pages.try_flatten()
+    }
+
+    /// Up to `limit` events of a task whose `seq` is above `after`.
+    pub async fn events_of(&self, task: TaskId, after: u64, limit: u32) -> Result<Page<StoredEvent>, Error> {
+        let query = sqlx::query(
+            "SELECT seq AS row, * FROM events WHERE task = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
+        );
+        let query = query.bind(task.to_string()).bind(number(after)).bind(limit);
+        self.page::<ManagerEventRow>(query.fetch_all(&self.pool).await, limit)
+    }
+
+    /// Up to `limit` events whose `seq` is above `after`.
+    pub async fn events_after(&self, after: u64, limit: u32) -> Result<Page<StoredEvent>, Error> {
+        let query = sqlx::query("SELECT seq AS row, * FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2");
+        let query = query.bind(number(after)).bind(limit);
+        self.page::<ManagerEventRow>(query.fetch_all(&self.pool).await, limit)
+    }
+
+    /// How many tasks there are in each state that any is in.
+    pub async fn count_by_state(&self) -> Result<BTreeMap<State, u64>, Error> {
+        let counts: Vec<(String, u64)> = sqlx::query_as("SELECT state, count(*) FROM tasks GROUP BY state")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|error| Error::from_sqlx(&self.file, &error))?;
+        Ok(counts
+            .into_iter()
+            .filter_map(|(state, count)| Some((word("state", &state).ok()?, count)))
+            .collect())
+    }
+
+    fn one<R: Stored>(&self, row: sqlx::Result<Option<SqliteRow>>) -> Result<Option<R::Item>, Error> {
+        let row = row.map_err(|error| Error::from_sqlx(&self.file, &error))?;
+        row.map(|row| decode::<R>(&row).map_err(|unreadable| unreadable.into_error(&self.file))).transpose()
+    }
+
+    fn page<R: Stored>(
+        &self,
+        rows: sqlx::Result<Vec<SqliteRow>>,
+        limit: u32,
+    ) -> Result<Page<R::Item>, Error> {
+        let rows = rows.map_err(|error| Error::from_sqlx(&self.file, &error))?;
+        let full = u32::try_from(rows.len()).is_ok_and(|length| length == limit);
+        let next = rows.last().filter(|_| full).and_then(|row| row.try_get("row").ok());
+        let scanned = decode_all::<R>(&rows);
+        Ok(Page { items: scanned.items, unreadable: scanned.unreadable, next })
+    }
+}
+
+/// A number as SQLite has it; one beyond its range is its highest.
+fn number(seq: u64) -> i64 {
+    i64::try_from(seq).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,131 @@
+//! A task as its table holds it.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use sqlx::FromRow;
+
+use crate::model::task::{Observed, Task};
+use crate::store::column::{checksum, json, optional, text, time, to_json, verify, word};
+use crate::store::scan::Stored;
+
+/// One row of `tasks`, columns as in its migration.
+///
+/// The checksum is over the JSON of this struct. A later column must be left out of it while it has the value
+/// that its migration gives to old rows (`skip_serializing_if`), or these would not match theirs any more.
+#[derive(Debug, Serialize, FromRow)]
+pub(super) struct TaskRow {
+    seq: u64,
+    id: String,
+    name: String,
+    image: String,
+    spec: String,
+    pinned: Option<String>,
+    desired: String,
+    node: Option<String>,
+    placement: u32,
+    revision: u64,
+    state: String,
+    attempt: u32,
+    restarts: u32,
+    container: Option<String>,
+    host_ports: Option<String>,
+    exit_code: Option<i64>,
+    health: String,
+    started_at: Option<String>,
+    finished_at: Option<String>,
+    observed_seq: u64,
+    message: String,
+    created_at: String,
+    updated_at: String,
+    checksum: Option<i64>,
+}
+
+/// `?1` is an array of rows. What never changes of a task is not written again.
+pub(super) const UPSERT: &str = "
+    INSERT INTO tasks (
+        seq, id, name, image, spec, pinned, desired, node, placement, revision, state, attempt, restarts, container,
+        host_ports, exit_code, health, started_at, finished_at, observed_seq, message, created_at, updated_at, checksum
+    )
+    SELECT
+        value ->> 'seq', value ->> 'id', value ->> 'name', value ->> 'image', value ->> 'spec', value ->> 'pinned',
+        value ->> 'desired', value ->> 'node', value ->> 'placement', value ->> 'revision', value ->> 'state',
+        value ->> 'attempt', value ->> 'restarts', value ->> 'container', value ->> 'host_ports',
+        value ->> 'exit_code', value ->> 'health', value ->> 'started_at', value ->> 'finished_at',
+        value ->> 'observed_seq', value ->> 'message', value ->> 'created_at', value ->> 'updated_at',
+        value ->> 'checksum'
+    FROM json_each(?1) WHERE true
+    ON CONFLICT (seq) DO UPDATE SET
+        desired = excluded.desired, node = excluded.node, placement = excluded.placement,
+        revision = excluded.revision, state = excluded.state, attempt = excluded.attempt,
+        restarts = excluded.restarts, container = excluded.container, host_ports = excluded.host_ports,
+        exit_code = excluded.exit_code, health = excluded.health, started_at = excluded.started_at,
+        finished_at = excluded.finished_at, observed_seq = excluded.observed_seq, message = excluded.message,
+        updated_at = excluded.updated_at, checksum = excluded.checksum";
+
+impl From<&Task> for TaskRow {
+    fn from(task: &Task) -> Self {
+        let observed = &task.observed;
+        let mut row = Self {
+            seq: task.seq,
+            id: task.id.to_string(),
+            name: task.spec.name.clone(),
+            image: task.spec.image.clone(),
+            spec: to_json(&task.spec),
+            pinned: text(task.pinned.as_ref()),
+            desired: task.desired.word().to_owned(),
+            node: text(task.node.as_ref()),
+            placement: task.placement,
+            revision: task.revision,
+            state: task.state.word().to_owned(),
+            attempt: observed.attempt,
+            restarts: observed.restarts,
+            container: text(observed.container.as_ref()),
+            host_ports: observed.host_ports.as_ref().map(to_json),
+            exit_code: observed.exit_code,
+            health: observed.health.word().to_owned(),
+            started_at: text(observed.started_at.as_ref()),
+            finished_at: text(observed.finished_at.as_ref()),
+            observed_seq: observed.seq,
+            message: task.message.clone(),
+            created_at: task.created_at.to_string(),
+            updated_at: task.updated_at.to_string(),
+            checksum: None,
+        };
+        row.checksum = Some(checksum(&row));
+        row
+    }
+}
+
+impl Stored for TaskRow {
+    type Item = Task;
+
+    fn decode(mut self) -> Result<Task, String> {
+        verify(self.checksum.take(), &self)?;
+        Ok(Task {
+            seq: self.seq,
+            id: word("id", &self.id)?,
+            spec: Arc::new(json("spec", &self.spec)?),
+            pinned: optional("pinned", self.pinned.as_ref(), word)?,
+            desired: word("desired", &self.desired)?,
+            node: optional("node", self.node.as_ref(), word)?,
+            placement: self.placement,
+            revision: self.revision,
+            state: word("state", &self.state)?,
+            observed: Observed {
+                attempt: self.attempt,
+                restarts: self.restarts,
+                container: optional("container", self.container.as_ref(), word)?,
+                host_ports: optional("host_ports", self.host_ports.as_ref(), json)?,
+                exit_code: self.exit_code,
+                health: word("health", &self.health)?,
+                started_at: optional("started_at", self.started_at.as_ref(), time)?,
+                finished_at: optional("finished_at", self.finished_at.as_ref(), time)?,
+                seq: self.observed_seq,
+            },
+            message: self.message,
+            created_at: time("created_at", &self.created_at)?,
+            updated_at: time("updated_at", &self.updated_at)?,
+        })
+    }
+}
