@@ -6,6 +6,7 @@
 //! may be repeated at will; `create` is made repeatable by its deterministic name (rule R1).
 
 pub mod docker;
+pub mod fake;
 pub mod labels;
 
 use std::future::Future;
