@@ -1,0 +1,1 @@
+//! What orc makes of answers that get lost between it and a real engine.
