@@ -1,10 +1,31 @@
 //! Where a task goes: which nodes have room, and which of them is best.
+//!
+//! [`Pass`] is the way in. Each scheduler is one function in a file of its own: what a node costs. To add one:
+//! such a file, a word in [`crate::model::node::SchedulerKind`], a line in `Pass::choose`.
+
+mod amount;
+mod binpack;
+mod epvm;
+mod explain;
+mod greedy;
+mod pass;
+mod room;
+mod roundrobin;
+mod spread;
+mod standing;
+mod tree;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 
 use crate::model::id::NodeName;
 use crate::model::node::{Availability, NodeLoad, NodeState};
 use crate::model::spec::{Protocol, TaskSpec};
+
+pub use explain::Unplaceable;
+pub use pass::Pass;
 
 /// What the live tasks of a node hold of it.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -1,0 +1,460 @@
+//! What the schedulers choose, worked out by hand and compared with a look at every node.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::standing::{Cost, Standing};
+use super::{Candidate, Pass, Usage, binpack, epvm, greedy, room, spread};
+use crate::model::id::NodeName;
+use crate::model::node::{Availability, NodeLoad, NodeState, SchedulerKind};
+use crate::model::spec::{HostPort, Port, PublishMode, TaskSpec};
+
+const GIB: u64 = 1 << 30;
+
+/// An idle node with 4 cores, 8 GiB of memory and 100 GiB of disk.
+fn node(name: &str) -> Candidate {
+    Candidate {
+        name: name.parse().unwrap(),
+        state: NodeState::Ready,
+        availability: Availability::Active,
+        cores: 4.0,
+        memory: 8 * GIB,
+        disk: 100 * GIB,
+        load: NodeLoad::default(),
+        usage: Usage::default(),
+    }
+}
+
+fn idle(names: &[&str]) -> Vec<Candidate> {
+    names.iter().map(|name| node(name)).collect()
+}
+
+/// A node whose tasks hold so much, and whose measured CPU use is `load`.
+fn used(name: &str, tasks: u32, cpu: f64, memory: u64, load: f64) -> Candidate {
+    let usage = Usage { tasks, cpu, memory, ..Usage::default() };
+    Candidate { usage, load: NodeLoad { cpu: load, ..NodeLoad::default() }, ..node(name) }
+}
+
+fn spec(cpu: f64, memory: u64) -> TaskSpec {
+    let json = serde_json::json!({ "Name": "web", "Image": "web:1", "CPU": cpu, "Memory": memory });
+    serde_json::from_value(json).unwrap()
+}
+
+fn unlimited() -> TaskSpec {
+    spec(0.0, 0)
+}
+
+fn with_host_port(port: u16) -> TaskSpec {
+    let container_port: Port = "80/tcp".parse().unwrap();
+    TaskSpec {
+        port_bindings: Some(BTreeMap::from([(container_port, HostPort(port))])),
+        publish_mode: PublishMode::Host,
+        ..unlimited()
+    }
+}
+
+/// The names of the nodes that tasks go to, or why they go nowhere.
+fn places(pass: &mut Pass, specs: &[TaskSpec]) -> Vec<String> {
+    specs.iter().map(|spec| pass.place(spec, None).map_or_else(|no| no.to_string(), Into::into)).collect()
+}
+
+fn name(text: &str) -> NodeName {
+    text.parse().unwrap()
+}
+
+mod choices {
+    use super::*;
+
+    #[test]
+    fn roundrobin_takes_turns_from_behind_the_last_placement() {
+        let mut pass = Pass::new(SchedulerKind::Roundrobin, idle(&["n1", "n2", "n3"]), Some(name("n1")));
+        assert_eq!(places(&mut pass, &vec![unlimited(); 5]), ["n2", "n3", "n1", "n2", "n3"]);
+    }
+
+    #[test]
+    fn roundrobin_goes_on_in_order_when_the_last_node_is_gone() {
+        let mut pass = Pass::new(SchedulerKind::Roundrobin, idle(&["n1", "n3"]), Some(name("n2")));
+        assert_eq!(places(&mut pass, &vec![unlimited(); 3]), ["n3", "n1", "n3"]);
+    }
+
+    #[test]
+    fn roundrobin_skips_full_nodes() {
+        let nodes = vec![node("n1"), used("n2", 1, 4.0, 0, 0.0), node("n3")];
+        let mut pass = Pass::new(SchedulerKind::Roundrobin, nodes, None);
+        let specs = [spec(1.0, 0), spec(1.0, 0), unlimited(), unlimited(), unlimited()];
+        assert_eq!(places(&mut pass, &specs), ["n1", "n3", "n1", "n2", "n3"]);
+    }
+
+    #[test]
+    fn greedy_takes_the_least_cpu_use_and_counts_what_it_places() {
+        // A core is a quarter of each node.
+        //   n1 0.50  n2 0.20  n3 0.35
+        //   n2: 0.20 + 0.25 = 0.45;  n3: 0.35 + 0.25 = 0.60;  n2: 0.70;  n1: 0.75;  n3: 0.85
+        let nodes =
+            vec![used("n1", 0, 0.0, 0, 0.50), used("n2", 9, 0.0, 0, 0.20), used("n3", 0, 0.0, 0, 0.35)];
+        let mut pass = Pass::new(SchedulerKind::Greedy, nodes, None);
+        assert_eq!(places(&mut pass, &vec![spec(1.0, 0); 5]), ["n2", "n3", "n2", "n1", "n3"]);
+    }
+
+    #[test]
+    fn greedy_does_not_heap_tasks_without_limits_on_one_node() {
+        // Each adds 0.01: n1 0.10, 0.11, 0.12, 0.13; n2 0.115, 0.125.
+        let nodes = vec![used("n1", 0, 0.0, 0, 0.10), used("n2", 0, 0.0, 0, 0.115)];
+        let mut pass = Pass::new(SchedulerKind::Greedy, nodes, None);
+        assert_eq!(places(&mut pass, &vec![unlimited(); 5]), ["n1", "n1", "n2", "n1", "n2"]);
+    }
+
+    #[test]
+    fn epvm_takes_the_least_marginal_cost() {
+        // L = 8/(3√3): L^¼ = 1.113915, L^½ = 1.240807, L^¾ = 1.382153, L = 1.539601.
+        // One core is ¼ of a node's CPU, 2 GiB are ¼ of its memory.
+        //
+        //       use of CPU   of memory    tasks   cost
+        //   n1  ½ → ¾        ¼ → ½        2 → 3   0.141347 + 0.126892 + 0.141347 = 0.409585
+        //   n2  ¼ → ½        ½ → ¾        3 → 4   0.126892 + 0.141347 + 0.157448 = 0.425686
+        let nodes = vec![used("n1", 2, 2.0, 2 * GIB, 0.0), used("n2", 3, 1.0, 4 * GIB, 0.0)];
+        let task = spec(1.0, 2 * GIB);
+        let ask = room::Ask::of(&task);
+        let costs: Vec<f64> = nodes.iter().map(|node| epvm::cost(&Standing::of(node), &ask).0).collect();
+        assert!((costs[0] - 0.409_585).abs() < 1e-6, "{costs:?}");
+        assert!((costs[1] - 0.425_686).abs() < 1e-6, "{costs:?}");
+        // Then n1 is dearer: ¾ → 1, ½ → ¾, 3 → 4 cost 0.157448 + 0.141347 + 0.157448 = 0.456242.
+        let mut pass = Pass::new(SchedulerKind::Epvm, nodes, None);
+        assert_eq!(places(&mut pass, &vec![task; 2]), ["n1", "n2"]);
+    }
+
+    #[test]
+    fn epvm_counts_cpu_where_the_book_subtracted_it_from_itself() {
+        let nodes = vec![used("n1", 1, 3.0, GIB, 0.0), used("n2", 1, 1.0, GIB, 0.0)];
+        let mut pass = Pass::new(SchedulerKind::Epvm, nodes, None);
+        assert_eq!(places(&mut pass, &[spec(1.0, 0)]), ["n2"]);
+    }
+
+    #[test]
+    fn epvm_counts_measured_use_above_what_is_reserved() {
+        let nodes = vec![used("n1", 1, 1.0, GIB, 0.9), used("n2", 1, 2.0, GIB, 0.1)];
+        let mut pass = Pass::new(SchedulerKind::Epvm, nodes, None);
+        assert_eq!(places(&mut pass, &[spec(1.0, 0)]), ["n2"]);
+    }
+
+    #[test]
+    fn spread_takes_the_fewest_tasks() {
+        let nodes = vec![used("n1", 2, 0.0, 0, 0.0), used("n2", 0, 3.0, 0, 0.0), used("n3", 1, 0.0, 0, 0.0)];
+        let mut pass = Pass::new(SchedulerKind::Spread, nodes, None);
+        assert_eq!(places(&mut pass, &vec![spec(1.0, 0); 4]), ["n2", "n3", "n1", "n3"]);
+    }
+
+    #[test]
+    fn binpack_fills_one_node_before_the_next() {
+        let nodes = vec![node("n1"), used("n2", 1, 1.0, 0, 0.0), used("n3", 1, 3.0, 0, 0.0)];
+        let mut pass = Pass::new(SchedulerKind::Binpack, nodes, None);
+        assert_eq!(places(&mut pass, &vec![spec(2.0, 0); 4])[..3], ["n2", "n1", "n1"]);
+        assert_eq!(places(&mut pass, &[spec(1.0, 0), unlimited()]), ["n2", "n2"]);
+    }
+
+    #[test]
+    fn binpack_goes_by_tasks_where_none_has_limits() {
+        let nodes = vec![node("n1"), used("n2", 3, 0.0, 0, 0.0)];
+        let mut pass = Pass::new(SchedulerKind::Binpack, nodes, None);
+        assert_eq!(places(&mut pass, &vec![unlimited(); 2]), ["n2", "n2"]);
+    }
+
+    #[test]
+    fn equals_are_taken_in_the_order_of_their_names() {
+        for kind in SchedulerKind::ALL {
+            let mut pass = Pass::new(kind, idle(&["n3", "n1", "n2"]), None);
+            assert_eq!(places(&mut pass, &[spec(1.0, GIB)]), ["n1"], "{}", kind.word());
+        }
+    }
+
+    #[test]
+    fn ten_tenths_of_a_core_fill_one_core() {
+        let mut small = node("n1");
+        small.cores = 1.0;
+        let mut pass = Pass::new(SchedulerKind::Spread, vec![small], None);
+        let placed = places(&mut pass, &vec![spec(0.1, 0); 11]);
+        assert_eq!(placed[9], "n1");
+        assert_eq!(placed[10], "no node fits: 1 lacks CPU (want 0.1 cores, it has 0 cores free)");
+    }
+
+    #[test]
+    fn two_tasks_that_want_one_host_port_never_share_a_node() {
+        for kind in SchedulerKind::ALL {
+            let mut pass = Pass::new(kind, idle(&["n1", "n2"]), None);
+            assert_eq!(
+                places(&mut pass, &vec![with_host_port(8080); 3]),
+                ["n1", "n2", "no node fits: 2 have host port 8080 taken by another task"],
+                "{}",
+                kind.word()
+            );
+        }
+    }
+}
+
+mod words {
+    use super::*;
+
+    fn refusal(nodes: Vec<Candidate>, spec: &TaskSpec) -> String {
+        Pass::new(SchedulerKind::Roundrobin, nodes, None).place(spec, None).unwrap_err().to_string()
+    }
+
+    fn pinned_refusal(nodes: Vec<Candidate>, spec: &TaskSpec) -> String {
+        let mut pass = Pass::new(SchedulerKind::Roundrobin, nodes, None);
+        pass.place(spec, Some(&name("n1"))).unwrap_err().to_string()
+    }
+
+    fn in_state(name: &str, state: NodeState, availability: Availability) -> Candidate {
+        Candidate { state, availability, ..node(name) }
+    }
+
+    #[test]
+    fn shortages_are_counted_with_what_is_wanted_and_the_best_there_is() {
+        let nodes = vec![
+            used("n1", 1, 0.0, 7 * GIB, 0.0),
+            used("n2", 1, 0.0, 7 * GIB - GIB / 4, 0.0),
+            in_state("n3", NodeState::Ready, Availability::Drain),
+        ];
+        assert_eq!(
+            refusal(nodes, &spec(0.0, 4 * GIB)),
+            "no node fits: 2 lack memory (want 4 GiB, best has 1.2 GiB free), 1 is draining"
+        );
+    }
+
+    #[test]
+    fn every_reason_is_told_in_the_singular_and_the_plural() {
+        let mut full_disk = node("n2");
+        full_disk.usage.disk = 100 * GIB;
+        let mut taken = node("n3");
+        taken.usage.add(&with_host_port(8080));
+        let one = vec![
+            used("n1", 1, 3.5, 0, 0.0),
+            full_disk,
+            taken,
+            in_state("n4", NodeState::Ready, Availability::Pause),
+            in_state("n5", NodeState::Degraded, Availability::Active),
+            in_state("n6", NodeState::Unreachable, Availability::Active),
+        ];
+        let twice: Vec<Candidate> = one
+            .iter()
+            .flat_map(|node| {
+                let twin = format!("{}-twin", node.name).parse().unwrap();
+                [node.clone(), Candidate { name: twin, ..node.clone() }]
+            })
+            .collect();
+        let spec = TaskSpec { disk: GIB, cpu: 1.0, ..with_host_port(8080) };
+        assert_eq!(
+            refusal(one, &spec),
+            "no node fits: 1 lacks CPU (want 1 core, it has 0.5 cores free), \
+             1 lacks disk (want 1 GiB, it has 0 B free), 1 has host port 8080 taken by another task, \
+             1 is paused, 1 has an engine that cannot be reached, 1 is unreachable"
+        );
+        assert_eq!(
+            refusal(twice, &spec),
+            "no node fits: 2 lack CPU (want 1 core, best has 0.5 cores free), \
+             2 lack disk (want 1 GiB, best has 0 B free), 2 have host port 8080 taken by another task, \
+             2 are paused, 2 have engines that cannot be reached, 2 are unreachable"
+        );
+    }
+
+    #[test]
+    fn without_nodes_it_says_so() {
+        assert_eq!(refusal(vec![], &unlimited()), "no node fits: no node has joined");
+    }
+
+    #[test]
+    fn a_pinned_task_says_what_its_node_lacks() {
+        let draining = in_state("n1", NodeState::Ready, Availability::Drain);
+        assert_eq!(
+            pinned_refusal(vec![node("n2")], &unlimited()),
+            "it is pinned to n1, which has not joined"
+        );
+        assert_eq!(
+            pinned_refusal(vec![draining, node("n2")], &unlimited()),
+            "it is pinned to n1, which is draining"
+        );
+        assert_eq!(
+            pinned_refusal(idle(&["n1", "n2"]), &spec(0.0, 9 * GIB)),
+            "it is pinned to n1, which lacks memory (want 9 GiB, it has 8 GiB free)"
+        );
+    }
+
+    #[test]
+    fn a_pinned_task_goes_to_its_node_against_the_scheduler() {
+        let nodes =
+            vec![in_state("n0", NodeState::Unreachable, Availability::Active), node("n1"), node("n2")];
+        let mut pass = Pass::new(SchedulerKind::Spread, nodes, None);
+        for _ in 0..2 {
+            assert_eq!(pass.place(&unlimited(), Some(&name("n2"))), Ok(name("n2")));
+        }
+        assert_eq!(places(&mut pass, &[unlimited()]), ["n1"]);
+    }
+
+    #[test]
+    fn an_explanation_is_of_now() {
+        let mut pass = Pass::new(SchedulerKind::Spread, idle(&["n1"]), None);
+        let refused = |pass: &mut Pass| pass.place(&spec(0.0, 9 * GIB), None).unwrap_err().to_string();
+        assert!(refused(&mut pass).contains("it has 8 GiB free"));
+        assert_eq!(places(&mut pass, &[spec(0.0, GIB)]), ["n1"]);
+        assert!(refused(&mut pass).contains("it has 7 GiB free"));
+    }
+}
+
+mod properties {
+    use super::*;
+
+    /// Small numbers, so that nodes fill up, tie, and share ports.
+    fn any_node() -> impl Strategy<Value = Candidate> {
+        let state = prop_oneof![6 => Just(NodeState::Ready), 1 => Just(NodeState::Degraded), 1 => Just(NodeState::Unreachable)];
+        let availability = prop_oneof![6 => Just(Availability::Active), 1 => Just(Availability::Pause), 1 => Just(Availability::Drain)];
+        let used = (0..4_u32, 0..8_u32, 0..5_u64, 0..4_u32);
+        (state, availability, 1..5_u32, 1..5_u64, used).prop_map(
+            |(state, availability, cores, memory, (tasks, cpu, used_memory, load))| Candidate {
+                state,
+                availability,
+                cores: f64::from(cores),
+                memory: memory * GIB,
+                disk: 4 * GIB,
+                load: NodeLoad { cpu: f64::from(load) / 4.0, memory: GIB, disk: 0 },
+                usage: Usage {
+                    tasks,
+                    cpu: f64::from(cpu) / 4.0,
+                    memory: used_memory * GIB / 2,
+                    ..Usage::default()
+                },
+                ..node("n0")
+            },
+        )
+    }
+
+    fn any_nodes() -> impl Strategy<Value = Vec<Candidate>> {
+        prop::collection::vec(any_node(), 0..12).prop_map(|mut nodes| {
+            for (at, node) in nodes.iter_mut().enumerate() {
+                node.name = name(&format!("n{at:02}"));
+            }
+            nodes
+        })
+    }
+
+    fn any_spec() -> impl Strategy<Value = TaskSpec> {
+        let port = prop_oneof![4 => Just(None), 1 => (8080..8083_u16).prop_map(Some)];
+        (0..8_u32, 0..6_u64, 0..3_u64, port).prop_map(|(cpu, memory, disk, port)| TaskSpec {
+            cpu: f64::from(cpu) / 5.0,
+            memory: memory * GIB / 4,
+            disk: disk * GIB / 2,
+            ..port.map_or_else(unlimited, with_host_port)
+        })
+    }
+
+    fn any_kind() -> impl Strategy<Value = SchedulerKind> {
+        prop::sample::select(SchedulerKind::ALL.to_vec())
+    }
+
+    fn fits(node: &Candidate, spec: &TaskSpec) -> bool {
+        let enough = |want: f64, used: f64, total: f64| want == 0.0 || used + want <= total + 1e-9;
+        #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+        let enough_bytes = |want: u64, used: u64, total: u64| enough(want as f64, used as f64, total as f64);
+        node.state == NodeState::Ready
+            && node.availability == Availability::Active
+            && enough(spec.cpu, node.usage.cpu, node.cores)
+            && enough_bytes(spec.memory, node.usage.memory, node.memory)
+            && enough_bytes(spec.disk, node.usage.disk, node.disk)
+            && spec.fixed_host_ports().all(|port| !node.usage.ports.contains(&port))
+    }
+
+    /// The same rules by a look at every node, in the order of their names.
+    struct Naive {
+        kind: SchedulerKind,
+        nodes: Vec<(Candidate, Standing)>,
+        next: usize,
+    }
+
+    impl Naive {
+        fn place(&mut self, spec: &TaskSpec) -> Option<NodeName> {
+            let ask = room::Ask::of(spec);
+            let fitting = (0..self.nodes.len()).filter(|at| fits(&self.nodes[*at].0, spec));
+            let chosen = fitting.min_by(|one, other| {
+                let costs = (self.cost(*one, &ask), self.cost(*other, &ask));
+                costs.0.partial_cmp(&costs.1).unwrap()
+            })?;
+            let (node, standing) = &mut self.nodes[chosen];
+            node.usage.add(spec);
+            standing.place(&ask, node);
+            self.next = chosen + 1;
+            Some(node.name.clone())
+        }
+
+        fn cost(&self, at: usize, ask: &room::Ask) -> Cost {
+            let standing = &self.nodes[at].1;
+            match self.kind {
+                SchedulerKind::Roundrobin if at < self.next => (1.0, 0.0),
+                SchedulerKind::Roundrobin => (0.0, 0.0),
+                SchedulerKind::Greedy => greedy::cost(standing),
+                SchedulerKind::Epvm => epvm::cost(standing, ask),
+                SchedulerKind::Spread => spread::cost(standing),
+                SchedulerKind::Binpack => binpack::cost(standing),
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn the_tree_chooses_what_a_look_at_every_node_would(
+            kind in any_kind(), nodes in any_nodes(), specs in prop::collection::vec(any_spec(), 0..40)
+        ) {
+            let standings = nodes.iter().map(|node| (node.clone(), Standing::of(node))).collect();
+            let mut naive = Naive { kind, nodes: standings, next: 0 };
+            let mut pass = Pass::new(kind, nodes, None);
+            for spec in &specs {
+                prop_assert_eq!(pass.place(spec, None).ok(), naive.place(spec));
+            }
+        }
+
+        #[test]
+        fn no_node_is_filled_above_what_it_has(
+            kind in any_kind(), nodes in any_nodes(), specs in prop::collection::vec(any_spec(), 0..40)
+        ) {
+            let mut pass = Pass::new(kind, nodes.clone(), None);
+            let mut nodes: BTreeMap<NodeName, Candidate> =
+                nodes.into_iter().map(|node| (node.name.clone(), node)).collect();
+            for spec in &specs {
+                if let Ok(name) = pass.place(spec, None) {
+                    let node = nodes.get_mut(&name).unwrap();
+                    prop_assert!(fits(node, spec), "{} on {:?}", serde_json::to_string(spec).unwrap(), node);
+                    node.usage.add(spec);
+                } else {
+                    prop_assert!(nodes.values().all(|node| !fits(node, spec)));
+                }
+            }
+        }
+
+        #[test]
+        fn the_order_in_which_nodes_are_listed_does_not_matter(
+            kind in any_kind(), nodes in any_nodes(), specs in prop::collection::vec(any_spec(), 0..20)
+        ) {
+            let mut reversed = nodes.clone();
+            reversed.reverse();
+            let mut one = Pass::new(kind, nodes, None);
+            let mut other = Pass::new(kind, reversed, None);
+            prop_assert_eq!(places(&mut one, &specs), places(&mut other, &specs));
+        }
+
+        #[test]
+        fn every_refusal_counts_each_node_once(
+            kind in any_kind(), nodes in any_nodes(), specs in prop::collection::vec(any_spec(), 0..20)
+        ) {
+            let count = nodes.len();
+            let mut pass = Pass::new(kind, nodes, None);
+            for refusal in places(&mut pass, &specs).iter().filter_map(|place| place.strip_prefix("no node fits: ")) {
+                let outside_brackets = refusal.split(['(', ')']).step_by(2).collect::<String>();
+                let told: usize = outside_brackets
+                    .split(", ")
+                    .filter_map(|reason| reason.split(' ').next()?.parse::<usize>().ok())
+                    .sum();
+                prop_assert_eq!(told, count, "{}", refusal);
+            }
+        }
+    }
+}
