@@ -1,3 +1,7 @@
 //! The benchmarks: each row a ratio to its floor in the same run.
 
-fn main() {}
+mod placement;
+
+fn main() {
+    placement::run();
+}
