@@ -3,6 +3,7 @@
 pub mod event;
 pub mod node;
 pub mod stats;
+pub mod strict;
 pub mod submission;
 pub mod sync;
 pub mod task;
