@@ -8,6 +8,7 @@ pub mod clock;
 pub mod engine;
 pub mod model;
 pub mod plan;
+pub mod serve;
 pub mod settings;
 pub mod spelling;
 pub mod store;

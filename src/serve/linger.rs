@@ -1,0 +1,81 @@
+//! Closing a connection so that the client can read the answer first.
+//!
+//! Closing a socket that has unread input makes the kernel send a reset, and with it the client may lose the
+//! answer that says why: exactly when it sent more than was wanted. So the write side is closed first, and
+//! what still comes in is thrown away for a while.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep};
+
+/// A socket that lingers when it is shut down.
+pub(super) struct Lingering {
+    stream: TcpStream,
+    most: Duration,
+    /// Set once the write side is closed.
+    end: Option<Pin<Box<Sleep>>>,
+}
+
+impl Lingering {
+    /// Waits at most so long for the client to close its side.
+    pub(super) fn new(stream: TcpStream, most: Duration) -> Self {
+        Self { stream, most, end: None }
+    }
+}
+
+impl AsyncRead for Lingering {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Lingering {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, parts)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Self { stream, most, end } = &mut *self;
+        let end = if let Some(end) = end {
+            end
+        } else {
+            ready!(Pin::new(&mut *stream).poll_shutdown(cx))?;
+            end.insert(Box::pin(sleep(*most)))
+        };
+        let mut scratch = [0; 4_096];
+        loop {
+            let mut buffer = ReadBuf::new(&mut scratch);
+            match Pin::new(&mut *stream).poll_read(cx, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {}
+                Poll::Ready(_) => return Poll::Ready(Ok(())),
+                Poll::Pending => return end.as_mut().poll(cx).map(Ok),
+            }
+        }
+    }
+}
