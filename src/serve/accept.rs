@@ -113,7 +113,7 @@ where
         tracing::debug!(%error, "a connection ended before it was served");
         return;
     }
-    let mut stream = TimeoutStream::new(Lingering::new(stream, limits.linger));
+    let mut stream = TimeoutStream::new(Lingering::new(stream, limits.linger, stop.clone()));
     stream.set_write_timeout(Some(limits.write_stall));
     let service = service.map_request(|request: Request<Incoming>| request.map(Body::new));
     let connection = http1::Builder::new()

@@ -83,7 +83,8 @@ impl ApiError {
 
     /// 405: something is at this path, but not for this method. `allow` is the list of the header `Allow`.
     pub fn method_not_allowed(method: &Method, path: &str, allow: &str) -> Self {
-        let message = format!("{method} is not for {}; {} are", Shown(path), allow.replace(',', ", "));
+        let verb = if allow.contains(',') { "are" } else { "is" };
+        let message = format!("{method} is not for {}; {} {verb}", Shown(path), allow.replace(',', ", "));
         Self { status: StatusCode::METHOD_NOT_ALLOWED, message }
     }
 

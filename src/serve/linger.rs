@@ -2,7 +2,7 @@
 //!
 //! Closing a socket that has unread input makes the kernel send a reset, and with it the client may lose the
 //! answer that says why: exactly when it sent more than was wanted. So the write side is closed first, and
-//! what still comes in is thrown away for a while.
+//! what still comes in is thrown away for a while, or until the server stops.
 
 use std::future::Future;
 use std::io;
@@ -12,20 +12,22 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Sleep, sleep};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 /// A socket that lingers when it is shut down.
 pub(super) struct Lingering {
     stream: TcpStream,
     most: Duration,
+    stop: CancellationToken,
     /// Set once the write side is closed.
-    end: Option<Pin<Box<Sleep>>>,
+    end: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
 impl Lingering {
-    /// Waits at most so long for the client to close its side.
-    pub(super) fn new(stream: TcpStream, most: Duration) -> Self {
-        Self { stream, most, end: None }
+    /// Waits for the client to close its side, at most so long and not beyond `stop`.
+    pub(super) fn new(stream: TcpStream, most: Duration, stop: CancellationToken) -> Self {
+        Self { stream, most, stop, end: None }
     }
 }
 
@@ -61,12 +63,13 @@ impl AsyncWrite for Lingering {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Self { stream, most, end } = &mut *self;
+        let Self { stream, most, stop, end } = &mut *self;
         let end = if let Some(end) = end {
             end
         } else {
             ready!(Pin::new(&mut *stream).poll_shutdown(cx))?;
-            end.insert(Box::pin(sleep(*most)))
+            let wait = timeout(*most, stop.clone().cancelled_owned());
+            end.insert(Box::pin(async move { wait.await.unwrap_or_default() }))
         };
         let mut scratch = [0; 4_096];
         loop {

@@ -5,4 +5,6 @@ mod engine_conformance;
 #[cfg(test)]
 mod engine_lost_answers;
 #[cfg(test)]
+mod serve;
+#[cfg(test)]
 mod support;

@@ -1,0 +1,6 @@
+//! The HTTP server over real sockets: hostile, slow and stopping.
+
+mod hostile;
+mod site;
+mod slow;
+mod stopping;
