@@ -14,6 +14,8 @@ mod host;
 mod image;
 mod questions;
 mod streams;
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
