@@ -1,0 +1,260 @@
+//! What the manager knows: every task and node, with the indexes that keep each decision cheap.
+//!
+//! [`Cluster`] is changed by [`Cluster::apply`] alone, in [`change`]. The manager's actor applies what came in
+//! and what [`reconcile`](reconcile::reconcile) decided, and writes [`Cluster::take_dirty`] to its store; the
+//! simulation does the same without a store.
+
+pub mod change;
+pub mod reconcile;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::schedule::{Candidate, Usage};
+use crate::model::id::{ClusterId, InstanceId, NodeName, RequestId, TaskId};
+use crate::model::node::{Node, NodeLoad, SchedulerKind};
+use crate::model::state::{Desired, State};
+use crate::model::task::{Assignment, Task};
+use crate::model::time::{Moment, Timestamp};
+
+/// All that the manager knows.
+#[derive(Debug, Clone)]
+pub struct Cluster {
+    /// Made with the store.
+    pub id: ClusterId,
+    /// Which life of the store this is: counted up at each start.
+    pub epoch: u64,
+    /// Where tasks go.
+    pub scheduler: SchedulerKind,
+    /// Counted up at each change that a worker must hear of.
+    revision: u64,
+    next_seq: u64,
+    tasks: BTreeMap<TaskId, Task>,
+    nodes: BTreeMap<NodeName, Member>,
+    /// Names of live tasks.
+    names: BTreeMap<String, TaskId>,
+    /// Digests of the requests that were accepted.
+    requests: BTreeMap<RequestId, String>,
+    requests_of: BTreeSet<(TaskId, RequestId)>,
+    /// Pending tasks that no pass has looked at since there was more room.
+    fresh: BTreeSet<(u64, TaskId)>,
+    /// Pending tasks for which there was no room.
+    parked: BTreeSet<(u64, TaskId)>,
+    /// Finished tasks by when they finished.
+    finished: BTreeSet<(Timestamp, TaskId)>,
+    last_placed: Option<NodeName>,
+    dirty: Dirty,
+}
+
+/// A node and what is derived of it.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// What the store keeps of it.
+    pub node: Node,
+    /// When it was heard of last; a manager that starts grants every node a whole lease first.
+    pub heard: Moment,
+    /// How loaded its machine is.
+    pub load: NodeLoad,
+    /// What its live tasks hold.
+    pub usage: Usage,
+    /// The life of its worker that was heard of last.
+    pub instance: Option<InstanceId>,
+    /// Its tasks by the revision of their last change.
+    assigned: BTreeMap<u64, TaskId>,
+    /// A worker that knows less than this revision is told everything anew.
+    floor: u64,
+}
+
+/// What has changed since it was last asked, for the store to write.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Dirty {
+    /// Tasks to write.
+    pub tasks: BTreeSet<TaskId>,
+    /// Nodes to write.
+    pub nodes: BTreeSet<NodeName>,
+    /// Tasks to forget.
+    pub forgotten: BTreeSet<TaskId>,
+}
+
+/// What a node is told of its tasks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Delta {
+    /// The revision that the node has after it.
+    pub revision: u64,
+    /// Whether `assignments` is all that the node has: what is not in it is not wanted.
+    pub whole: bool,
+    /// What is wanted.
+    pub assignments: Vec<Assignment>,
+}
+
+impl Cluster {
+    /// A cluster as its store knew it. `now` begins every node's lease.
+    pub fn restore(start: Restored, scheduler: SchedulerKind, now: Moment) -> Self {
+        let mut cluster = Self {
+            id: start.id,
+            epoch: start.epoch,
+            scheduler,
+            revision: start.revision,
+            next_seq: start.next_seq,
+            tasks: BTreeMap::new(),
+            nodes: BTreeMap::new(),
+            names: BTreeMap::new(),
+            requests_of: start.requests.iter().map(|(id, task, _)| (*task, *id)).collect(),
+            requests: start.requests.into_iter().map(|(id, _, digest)| (id, digest)).collect(),
+            fresh: BTreeSet::new(),
+            parked: BTreeSet::new(),
+            finished: BTreeSet::new(),
+            last_placed: None,
+            dirty: Dirty::default(),
+        };
+        for node in start.nodes {
+            cluster.nodes.insert(node.name.clone(), Member::new(node, now));
+        }
+        for task in start.tasks {
+            cluster.index(&task);
+            cluster.tasks.insert(task.id, task);
+        }
+        // The floor is not stored: whoever is behind is told everything once.
+        for member in cluster.nodes.values_mut() {
+            member.floor = cluster.revision;
+        }
+        cluster
+    }
+
+    /// Enters a task that was just read from the store into the indexes.
+    fn index(&mut self, task: &Task) {
+        match task.state {
+            State::Pending => _ = self.fresh.insert((task.seq, task.id)),
+            State::Scheduled | State::Running => {}
+            State::Completed | State::Failed => _ = self.finished.insert((task.updated_at, task.id)),
+        }
+        if !task.state.is_final() {
+            self.names.insert(task.spec.name.clone(), task.id);
+        }
+        if let Some(member) = task.node.as_ref().and_then(|name| self.nodes.get_mut(name)) {
+            member.assigned.insert(task.revision, task.id);
+            if !task.state.is_final() {
+                member.usage.add(&task.spec);
+            }
+        }
+    }
+
+    /// A task.
+    pub fn task(&self, id: TaskId) -> Option<&Task> {
+        self.tasks.get(&id)
+    }
+
+    /// Every task, by ID.
+    pub fn tasks(&self) -> impl Iterator<Item = &Task> {
+        self.tasks.values()
+    }
+
+    /// A node.
+    pub fn node(&self, name: &NodeName) -> Option<&Member> {
+        self.nodes.get(name)
+    }
+
+    /// Every node, by name.
+    pub fn nodes(&self) -> impl Iterator<Item = &Member> {
+        self.nodes.values()
+    }
+
+    /// The cluster's revision.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// What has changed since the last call.
+    pub fn take_dirty(&mut self) -> Dirty {
+        std::mem::take(&mut self.dirty)
+    }
+
+    /// What `node` must hear when it knows `revision` of this epoch; `None` knows nothing.
+    ///
+    /// A whole set leaves out what is finished and was asked to stop: nothing of it is wanted any more.
+    pub fn delta(&self, node: &NodeName, known: Option<u64>) -> Delta {
+        let Some(member) = self.nodes.get(node) else {
+            return Delta { revision: self.revision, whole: true, assignments: Vec::new() };
+        };
+        let known = known.filter(|known| *known >= member.floor && *known <= self.revision);
+        let since = known.map_or(0, |known| known + 1);
+        let tasks = member.assigned.range(since..).filter_map(|(_, id)| self.tasks.get(id));
+        let assignments = tasks
+            .filter(|task| known.is_some() || !task.state.is_final() || task.desired == Desired::Run)
+            .map(assignment)
+            .collect();
+        Delta { revision: self.revision, whole: known.is_none(), assignments }
+    }
+
+    /// Whether [`Cluster::delta`] would tell `node` anything that it does not know.
+    pub fn has_news(&self, node: &NodeName, known: Option<u64>) -> bool {
+        let Some(member) = self.nodes.get(node) else { return true };
+        known.is_none_or(|known| {
+            known < member.floor
+                || member.assigned.range(known + 1..).next().is_some()
+                || known > self.revision
+        })
+    }
+
+    fn candidates(&self) -> Vec<Candidate> {
+        self.nodes.values().map(Member::candidate).collect()
+    }
+}
+
+/// What [`Cluster::restore`] begins from.
+#[derive(Debug, Clone)]
+pub struct Restored {
+    /// Made with the store.
+    pub id: ClusterId,
+    /// This start's.
+    pub epoch: u64,
+    /// The last one given.
+    pub revision: u64,
+    /// The next task's number.
+    pub next_seq: u64,
+    /// Every task.
+    pub tasks: Vec<Task>,
+    /// Every node.
+    pub nodes: Vec<Node>,
+    /// Every accepted request: its task and the digest of what was asked.
+    pub requests: Vec<(RequestId, TaskId, String)>,
+}
+
+impl Member {
+    fn new(node: Node, now: Moment) -> Self {
+        Self {
+            node,
+            heard: now,
+            load: NodeLoad::default(),
+            usage: Usage::default(),
+            instance: None,
+            assigned: BTreeMap::new(),
+            floor: 0,
+        }
+    }
+
+    fn candidate(&self) -> Candidate {
+        Candidate {
+            name: self.node.name.clone(),
+            state: self.node.state,
+            availability: self.node.availability,
+            cores: f64::from(self.node.facts.cores),
+            memory: self.node.facts.memory,
+            disk: self.node.facts.disk,
+            load: self.load,
+            usage: self.usage.clone(),
+        }
+    }
+}
+
+fn assignment(task: &Task) -> Assignment {
+    Assignment {
+        id: task.id,
+        spec: task.spec.clone(),
+        desired: task.desired,
+        placement: task.placement,
+        state: task.state,
+        observed: task.observed.clone(),
+        message: task.message.clone(),
+        created_at: task.created_at,
+    }
+}

@@ -1,0 +1,71 @@
+//! What the manager should do next, from what is.
+
+use std::time::Duration;
+
+use super::Cluster;
+use super::change::Change;
+use crate::model::node::NodeState;
+use crate::model::state::Desired;
+use crate::model::task::Task;
+use crate::model::time::{Now, Timestamp};
+use crate::plan::schedule::Pass;
+
+/// How patient the planner is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// A node that was not heard of for so long is unreachable.
+    pub lease: Duration,
+    /// A task that finished so long ago is forgotten.
+    pub retention: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { lease: Duration::from_secs(6), retention: Duration::from_hours(30 * 24) }
+    }
+}
+
+/// The most changes that one pass decides, so that a flood of tasks never holds up a heartbeat. Whoever gets
+/// so many asks again at once.
+pub const PASS: usize = 4096;
+
+/// The changes to make now: none when all is as it should be.
+pub fn reconcile(cluster: &Cluster, patience: Patience, now: Now) -> Vec<Change> {
+    let mut changes: Vec<Change> = lost_nodes(cluster, patience.lease, now).collect();
+    changes.extend(pending_tasks(cluster));
+    changes.extend(old_tasks(cluster, patience.retention, now));
+    changes.truncate(PASS);
+    changes
+}
+
+fn lost_nodes(cluster: &Cluster, lease: Duration, now: Now) -> impl Iterator<Item = Change> + '_ {
+    let heard_of = cluster.nodes.values().filter(|member| member.node.state != NodeState::Unreachable);
+    heard_of.filter_map(move |member| {
+        let silent = now.moment.since(member.heard);
+        (silent > lease)
+            .then(|| Change::Lose { node: member.node.name.clone(), silent_seconds: silent.as_secs() })
+    })
+}
+
+fn pending_tasks(cluster: &Cluster) -> Vec<Change> {
+    if cluster.fresh.is_empty() {
+        return Vec::new();
+    }
+    let mut pass = Pass::new(cluster.scheduler, cluster.candidates(), cluster.last_placed.clone());
+    let fresh = cluster.fresh.iter().filter_map(|(_, id)| cluster.tasks.get(id)).take(PASS);
+    let decide = |task: &Task| match task.desired {
+        Desired::Stop => Change::Cancel { task: task.id },
+        Desired::Run => match pass.place(&task.spec, task.pinned.as_ref()) {
+            Ok(node) => Change::Place { task: task.id, node },
+            Err(why) => Change::Unplaceable { task: task.id, why: why.to_string() },
+        },
+    };
+    fresh.map(decide).collect()
+}
+
+fn old_tasks(cluster: &Cluster, retention: Duration, now: Now) -> impl Iterator<Item = Change> + '_ {
+    let retention = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
+    let limit = Timestamp::from_millis(now.wall.millis().saturating_sub(retention));
+    let old = cluster.finished.iter().take_while(move |(finished, _)| *finished < limit);
+    old.map(|(_, id)| Change::Forget { task: *id })
+}

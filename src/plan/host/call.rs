@@ -1,0 +1,126 @@
+//! What a worker asks of its engine, and what comes back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::container::{Container, Failure, Identity};
+use crate::model::id::{ContainerId, TaskId};
+use crate::model::spec::TaskSpec;
+
+/// One conversation with the engine, or with a container's health endpoint.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Call {
+    /// Show all that is ours.
+    List {
+        /// Its number.
+        number: u64,
+    },
+    /// Fetch an image. Shared by all tasks that want it.
+    Pull {
+        /// Its reference.
+        image: String,
+    },
+    /// Ask a container's health endpoint.
+    Probe {
+        /// Whose.
+        task: TaskId,
+        /// Of which container: an answer about an earlier one is stale.
+        container: ContainerId,
+        /// Address and port of the host.
+        address: String,
+        /// Path and query.
+        path: String,
+        /// For the whole answer.
+        timeout: Duration,
+    },
+    /// One thing about one task, in its lane.
+    Lane {
+        /// Whose lane.
+        task: TaskId,
+        /// What.
+        verb: Verb,
+    },
+}
+
+/// What is done in a task's lane.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verb {
+    /// Look at one container closely.
+    Inspect(ContainerId),
+    /// Look whose container has a name.
+    Find(String),
+    /// Create the attempt's container.
+    Create {
+        /// Its name.
+        name: String,
+        /// Its labels.
+        identity: Identity,
+        /// What to run.
+        spec: Arc<TaskSpec>,
+    },
+    /// Start it.
+    Start(ContainerId),
+    /// Thaw it.
+    Unpause(ContainerId),
+    /// Ask it to stop, with its own signal and patience.
+    Stop(ContainerId, Option<Arc<TaskSpec>>),
+    /// Remove it.
+    Remove(ContainerId),
+    /// Set its limits as they were.
+    RestoreLimits(ContainerId, Arc<TaskSpec>),
+}
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// Of [`Call::List`].
+    Listed {
+        /// Its number.
+        number: u64,
+        /// All that is ours, or why that is not known.
+        result: Result<Vec<Container>, Failure>,
+    },
+    /// Of [`Call::Pull`], while it goes on.
+    Pulling {
+        /// Its reference.
+        image: String,
+        /// How far it is, in words.
+        progress: String,
+    },
+    /// Of [`Call::Pull`].
+    Pulled {
+        /// Its reference.
+        image: String,
+        /// Whether it is there.
+        result: Result<(), Failure>,
+    },
+    /// Of [`Call::Probe`].
+    Probed {
+        /// Whose.
+        task: TaskId,
+        /// Of which container.
+        container: ContainerId,
+        /// Healthy, or why not, in words.
+        result: Result<(), String>,
+    },
+    /// Of [`Call::Lane`].
+    Done {
+        /// Whose lane.
+        task: TaskId,
+        /// What was done.
+        verb: Verb,
+        /// What came of it.
+        result: Result<Answer, Failure>,
+    },
+}
+
+/// What a call in a lane brought.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// It is done.
+    Done,
+    /// It was created.
+    Created(ContainerId),
+    /// This is it.
+    Container(Box<Container>),
+}
