@@ -94,9 +94,6 @@ CREATE TABLE tasks (
 
 -- A name is also the container's name, so only tasks that have ended share one.
 CREATE UNIQUE INDEX tasks_live_name ON tasks (name) WHERE state IN ('pending', 'scheduled', 'running');
-CREATE INDEX tasks_name ON tasks (name);
-CREATE INDEX tasks_state ON tasks (state);
-CREATE INDEX tasks_node ON tasks (node) WHERE node IS NOT NULL;
 
 CREATE TABLE requests (
     -- The `ID` of a TaskEvent: the same one twice gets the same answer and changes nothing.
@@ -111,7 +108,6 @@ CREATE TABLE requests (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX requests_task ON requests (task);
-CREATE INDEX requests_at ON requests (at);
 
 CREATE TABLE event_kinds (
     word TEXT PRIMARY KEY,
@@ -209,14 +205,16 @@ ORDER BY seq;
 -- The nodes, and how many live tasks each has.
 CREATE VIEW node_overview AS
 SELECT
-    name,
-    state,
-    availability,
-    (SELECT count(*) FROM tasks WHERE tasks.node = nodes.name AND tasks.state IN ('scheduled', 'running')) AS tasks,
+    nodes.name,
+    nodes.state,
+    nodes.availability,
+    count(tasks.seq) AS tasks,
     CASE WHEN json_valid(facts) THEN facts ->> 'Cores' END AS cores,
     CASE WHEN json_valid(facts) THEN round((facts ->> 'Memory') / 1073741824.0, 1) END AS memory_gib,
     CASE WHEN json_valid(facts) THEN facts ->> 'Engine' END AS engine,
-    seen_at,
-    message
+    nodes.seen_at,
+    nodes.message
 FROM nodes
-ORDER BY name;
+LEFT JOIN tasks ON tasks.node = nodes.name AND tasks.state IN ('scheduled', 'running')
+GROUP BY nodes.name
+ORDER BY nodes.name;

@@ -2,37 +2,40 @@
 //! kept short, and carried over a full disk.
 
 use std::fs;
-use std::time::Duration;
 
+use serde::Serialize;
 use sqlx::migrate::Migrator;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
+use sqlx::{AssertSqlSafe, Connection, SqliteConnection, SqlitePool};
 
 use super::ballast::Ballast;
+use super::column::to_json;
+use super::connect::{self, BUSY};
 use super::error::Error;
-use super::files::{self, Lock, Paths, Watch};
+use super::files::{Paths, Watch};
 
-/// Connections that read. Each is a thread that sleeps when nobody asks.
-const READERS: u32 = 4;
-
-/// How long to wait for another program's lock. orc's own connections never wait for each other.
-const BUSY: Duration = Duration::from_secs(5);
-
-/// Bytes of log above which it is cut at the next chance. SQLite itself does so at 4 MB unless a reader is in
-/// the way.
+/// Bytes of log above which it is cut at the next chance. SQLite itself begins it anew at 16 MB unless a reader
+/// is in the way.
 const LOG_LIMIT: u64 = 32 << 20;
 
 /// Bytes by which the log grows between two attempts to cut it while a reader is in the way.
 const LOG_STEP: u64 = 8 << 20;
 
-/// One statement of a batch. Its only parameter is JSON, so that one text serves any number of rows: it is
-/// prepared once and costs one trip to SQLite.
+/// Bytes of log that somebody should hear of.
+const LOG_ALARM: u64 = 64 << 20;
+
+/// One statement of a batch. Its only parameter is JSON, so that one text serves any number of rows and is
+/// prepared once.
 #[derive(Debug)]
 pub(super) struct Statement {
-    /// Takes its rows from `json_each(?1)`, or its values from `?1`.
+    /// Takes its rows from `json_each(?)`.
     pub(super) sql: &'static str,
-    /// An array of rows, or one object.
+    /// An array of rows.
     pub(super) json: String,
+}
+
+/// The statement that writes `rows`, if there are any.
+pub(super) fn rows(sql: &'static str, rows: &[impl Serialize]) -> Option<Statement> {
+    (!rows.is_empty()).then(|| Statement { sql, json: to_json(&rows) })
 }
 
 /// How a store is doing.
@@ -44,7 +47,7 @@ pub struct Health {
     pub log: u64,
 }
 
-/// An open database, and the lock on it.
+/// An open database.
 #[derive(Debug)]
 pub(super) struct Database {
     paths: Paths,
@@ -55,28 +58,20 @@ pub(super) struct Database {
     in_transaction: bool,
     /// Bytes of log at which it is cut next.
     cut_at: u64,
-    _lock: Lock,
 }
 
 impl Database {
     /// Opens or creates the file, refuses a damaged or newer one, and brings its schema up to date.
-    pub(super) async fn open(paths: Paths, lock: Lock, migrator: &Migrator) -> Result<Self, Error> {
-        files::prepare(&paths)?;
-        let mut writer =
-            options(&paths).connect().await.map_err(|error| Error::from_sqlx(&paths.db, &error))?;
-        check_structure(&paths, &mut writer).await?;
-        migrator.run(&mut writer).await.map_err(|error| Error::from_migration(&paths.db, &error))?;
+    pub(super) async fn open(paths: Paths, migrator: &Migrator) -> Result<Self, Error> {
+        let writer = connect::writer(&paths, migrator).await?;
         let watch = Watch::new(&paths);
         let ballast = Ballast::new(paths.ballast.clone());
-        Ok(Self { paths, writer, watch, ballast, in_transaction: false, cut_at: LOG_LIMIT, _lock: lock })
+        Ok(Self { paths, writer, watch, ballast, in_transaction: false, cut_at: LOG_LIMIT })
     }
 
     /// Connections that only read, made when they are needed.
     pub(super) fn readers(&self) -> SqlitePool {
-        SqlitePoolOptions::new()
-            .max_connections(READERS)
-            .test_before_acquire(false)
-            .connect_lazy_with(options(&self.paths).read_only(true))
+        connect::readers(&self.paths)
     }
 
     /// The writing connection, for reading at the start.
@@ -93,25 +88,36 @@ impl Database {
     ///
     /// On [`Error::Full`] nothing was written, and [`Self::health`] is tight from then on; but the reserve was
     /// given up, so that what makes nothing larger is likely to succeed now.
-    pub(super) async fn write(&mut self, statements: &[Statement]) -> Result<u64, Error> {
+    pub(super) async fn write(&mut self, statements: &[Statement]) -> Result<(), Error> {
         let mut result = self.transaction(statements).await;
         if matches!(result, Err(Error::Full(_))) {
-            self.make_room().await;
+            self.make_room().await?;
             if self.ballast.is_held() {
                 result = self.transaction(statements).await;
             }
         }
-        if !self.ballast.is_held() || self.log_length() >= self.cut_at {
-            self.cut_log().await;
-        }
-        result
+        result.and(self.keep_log_short().await)
     }
 
-    /// Runs `statements` between BEGIN and COMMIT; how many rows they changed.
+    /// Cuts the log when it is long, and always while there is no other reserve.
+    async fn keep_log_short(&mut self) -> Result<(), Error> {
+        if self.ballast.is_held() && self.log_length() < self.cut_at {
+            return Ok(());
+        }
+        self.cut_log().await
+    }
+
+    /// How many rows the last statement changed.
+    pub(super) async fn changes(&mut self) -> Result<u64, Error> {
+        let changes = sqlx::query_scalar("SELECT changes()").fetch_one(&mut self.writer).await;
+        changes.map_err(|error| Error::from_sqlx(&self.paths.db, &error))
+    }
+
+    /// Runs `statements` between BEGIN and COMMIT.
     ///
     /// Not by sqlx's own transactions: SQLite ends a transaction by itself when the disk is full, and sqlx
     /// would then go on counting it as open.
-    async fn transaction(&mut self, statements: &[Statement]) -> Result<u64, Error> {
+    async fn transaction(&mut self, statements: &[Statement]) -> Result<(), Error> {
         if self.in_transaction {
             // The future of the one before was dropped halfway.
             self.roll_back().await;
@@ -131,33 +137,33 @@ impl Database {
     }
 
     /// Gets back the room that the log takes, at the price of the reserve if it must be.
-    async fn make_room(&mut self) {
+    async fn make_room(&mut self) -> Result<(), Error> {
+        let had_reserve = self.ballast.is_held();
         self.ballast.release();
-        self.cut_log().await;
+        self.cut_log().await?;
         self.ballast.restore();
-        if !self.ballast.is_held() {
+        if had_reserve && !self.ballast.is_held() {
             tracing::error!(
                 "the disk of {} is full: orc takes no new tasks until there is room",
                 self.paths.db.display()
             );
         }
-    }
-
-    /// Tries to set the reserve aside again; cheap when there is one.
-    pub(super) fn regain_room(&mut self) {
-        if !self.ballast.is_held() {
-            self.ballast.restore();
-        }
+        Ok(())
     }
 
     /// Copies the log into the database and empties it, without waiting for anybody.
     ///
     /// A reader that began long ago still needs the log. Then it stays, and is tried again when it has grown
-    /// some more.
-    async fn cut_log(&mut self) {
-        let blocked = checkpoint(&mut self.writer).await.unwrap_or(true);
+    /// some more. It stays too while the disk is too full for the copy.
+    async fn cut_log(&mut self) -> Result<(), Error> {
+        let checkpoint = checkpoint(&mut self.writer).await;
+        let blocked = match checkpoint.map_err(|error| Error::from_sqlx(&self.paths.db, &error)) {
+            Ok(blocked) => blocked,
+            Err(Error::Full(_) | Error::Locked(_)) => true,
+            Err(error) => return Err(error),
+        };
         let length = self.log_length();
-        if blocked && length >= self.cut_at {
+        if blocked && length >= LOG_ALARM {
             tracing::warn!(
                 "{} has grown to {} MiB because another program has been reading the database for long: end it",
                 self.paths.wal.display(),
@@ -165,6 +171,7 @@ impl Database {
             );
         }
         self.cut_at = if blocked { length.max(LOG_LIMIT) + LOG_STEP } else { LOG_LIMIT };
+        Ok(())
     }
 
     fn log_length(&self) -> u64 {
@@ -176,78 +183,48 @@ impl Database {
         Health { tight: !self.ballast.is_held(), log: self.log_length() }
     }
 
-    /// Fails with [`Error::Unusable`] when the files were removed, replaced or emptied. Cheap: a few `stat`s.
-    pub(super) async fn check_files(&mut self) -> Result<(), Error> {
-        let result = self.watch.check(&self.paths);
-        if result.is_err() {
+    /// Fails with [`Error::Unusable`] when the files were removed, replaced or emptied; sets the reserve aside
+    /// again if there is room. Cheap when all is well: a few `stat`s.
+    pub(super) async fn tend(&mut self) -> Result<(), Error> {
+        if let Err(error) = self.watch.check(&self.paths) {
             // If only the log was removed, this saves what was in it.
             let _ = checkpoint(&mut self.writer).await;
+            return Err(error);
         }
-        result
+        if !self.ballast.is_held() {
+            self.ballast.restore();
+        }
+        self.keep_log_short().await
     }
 
     /// Empties the log and lets go of the files.
     pub(super) async fn close(mut self) -> Result<(), Error> {
-        self.cut_log().await;
-        self.writer.close().await.map_err(|error| Error::from_sqlx(&self.paths.db, &error))
+        let cut = self.cut_log().await;
+        let closed = self.writer.close().await;
+        cut.and(closed.map_err(|error| Error::from_sqlx(&self.paths.db, &error)))
     }
 }
 
-/// The settings of every connection. What is not SQLite's default and not obvious:
-/// a small cache, because the caller has its rows in memory anyway; functions in the schema are not trusted,
-/// and pages are looked at more closely when they are read, because anybody may have had the file.
-fn options(paths: &Paths) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(&paths.db)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        .busy_timeout(BUSY)
-        .pragma("temp_store", "memory")
-        .pragma("journal_size_limit", "67108864")
-        .pragma("cache_size", "-4096")
-        .pragma("trusted_schema", "off")
-        .pragma("cell_size_check", "on")
-        .disable_statement_logging()
-}
-
-async fn run(writer: &mut SqliteConnection, statements: &[Statement]) -> Result<u64, sqlx::Error> {
-    let mut changed = 0;
-    sqlx::query("BEGIN IMMEDIATE").execute(&mut *writer).await?;
+/// One trip to SQLite's thread for a whole transaction. The texts are constants and there are few mixtures of
+/// them, so that each mixture is prepared only once too.
+async fn run(writer: &mut SqliteConnection, statements: &[Statement]) -> Result<(), sqlx::Error> {
+    let mut sql = "BEGIN IMMEDIATE;".to_owned();
     for statement in statements {
-        changed += sqlx::query(statement.sql)
-            .bind(statement.json.as_str())
-            .execute(&mut *writer)
-            .await?
-            .rows_affected();
+        sql.push_str(statement.sql);
+        sql.push(';');
     }
-    sqlx::query("COMMIT").execute(&mut *writer).await?;
-    Ok(changed)
+    sql.push_str("COMMIT");
+    let query = sqlx::query(AssertSqlSafe(sql));
+    let query = statements.iter().fold(query, |query, statement| query.bind(statement.json.as_str()));
+    query.execute(writer).await.map(drop)
 }
 
 /// Whether a reader was in the way.
 async fn checkpoint(writer: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
     sqlx::query("PRAGMA busy_timeout = 0").execute(&mut *writer).await?;
     let result = sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut *writer).await;
-    sqlx::query(sqlx::AssertSqlSafe(format!("PRAGMA busy_timeout = {}", BUSY.as_millis())))
+    sqlx::query(AssertSqlSafe(format!("PRAGMA busy_timeout = {}", BUSY.as_millis())))
         .execute(&mut *writer)
         .await?;
     result
-}
-
-/// Refuses a file whose structure is damaged, in about a second per 500 MB.
-///
-/// What is wrong with a single row only (a value of the wrong type, a CHECK that does not hold) is no reason
-/// to refuse: that row stops itself when it is read.
-async fn check_structure(paths: &Paths, writer: &mut SqliteConnection) -> Result<(), Error> {
-    let failed = |error: sqlx::Error| Error::from_sqlx(&paths.db, &error);
-    sqlx::query("PRAGMA ignore_check_constraints = on").execute(&mut *writer).await.map_err(failed)?;
-    let findings: Vec<String> =
-        sqlx::query_scalar("PRAGMA quick_check").fetch_all(&mut *writer).await.map_err(failed)?;
-    sqlx::query("PRAGMA ignore_check_constraints = off").execute(&mut *writer).await.map_err(failed)?;
-    let about_a_row = |finding: &String| finding.contains(" value in ");
-    match findings.iter().find(|finding| *finding != "ok" && !about_a_row(finding)) {
-        Some(finding) => Err(Error::corrupt(&paths.db, finding)),
-        None => Ok(()),
-    }
 }

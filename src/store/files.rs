@@ -150,3 +150,21 @@ fn replaced(path: &Path, what: &str) -> Error {
         path.display()
     ))
 }
+
+/// Moves a damaged database and its log out of the way, to names that end in `.corrupt-{tag}`.
+pub(super) fn set_aside(paths: &Paths, tag: &str) -> Result<PathBuf, Error> {
+    let aside = with_suffix(&paths.db, &format!(".corrupt-{tag}"));
+    for suffix in ["", "-wal", "-shm"] {
+        let (from, to) = (with_suffix(&paths.db, suffix), with_suffix(&aside, suffix));
+        if from.exists() {
+            fs::rename(&from, to).map_err(|error| Error::from_io(&from, &error))?;
+        }
+    }
+    Ok(aside)
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}

@@ -6,6 +6,7 @@
 
 mod ballast;
 mod column;
+mod connect;
 mod database;
 mod error;
 mod event;
@@ -14,7 +15,10 @@ pub mod manager;
 #[cfg(test)]
 mod samples;
 mod scan;
+pub mod worker;
 
+pub use database::Health;
 pub use error::Error;
 pub use manager::{ManagerReader, ManagerStore};
-pub use scan::Unreadable;
+pub use scan::{Page, Unreadable};
+pub use worker::{WorkerReader, WorkerStore};

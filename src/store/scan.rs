@@ -38,11 +38,15 @@ pub(super) trait Stored: for<'r> FromRow<'r, SqliteRow> {
     fn decode(self) -> Result<Self::Item, String>;
 }
 
-/// What was read, and what could not be.
+/// Some rows in the order of their numbers.
 #[derive(Debug)]
-pub(super) struct Scanned<T> {
-    pub(super) items: Vec<T>,
-    pub(super) unreadable: Vec<Unreadable>,
+pub struct Page<T> {
+    /// Those that can be read.
+    pub items: Vec<T>,
+    /// Those that cannot.
+    pub unreadable: Vec<Unreadable>,
+    /// The number after which the next page begins; `None` = this was the last one.
+    pub next: Option<u64>,
 }
 
 /// Reads one row.
@@ -53,16 +57,19 @@ pub(super) fn decode<R: Stored>(row: &SqliteRow) -> Result<R::Item, Unreadable> 
     })
 }
 
-/// Reads rows.
-pub(super) fn decode_all<R: Stored>(rows: &[SqliteRow]) -> Scanned<R::Item> {
-    let mut scanned = Scanned { items: Vec::with_capacity(rows.len()), unreadable: Vec::new() };
+/// Reads the rows that a query with `limit` gave, each with its number as `row`.
+pub(super) fn page<R: Stored>(rows: &[SqliteRow], limit: u32) -> Page<R::Item> {
+    let mut page = Page { items: Vec::with_capacity(rows.len()), unreadable: Vec::new(), next: None };
     for row in rows {
         match decode::<R>(row) {
-            Ok(item) => scanned.items.push(item),
-            Err(unreadable) => scanned.unreadable.push(unreadable),
+            Ok(item) => page.items.push(item),
+            Err(unreadable) => page.unreadable.push(unreadable),
         }
     }
-    scanned
+    if u32::try_from(rows.len()).is_ok_and(|length| length >= limit) {
+        page.next = rows.last().and_then(|row| row.try_get("row").ok());
+    }
+    page
 }
 
 /// Rows read at a time: enough to hide the trip, few enough to be forgotten.
@@ -73,15 +80,19 @@ const PAGE: u32 = 1000;
 pub(super) async fn scan<R: Stored>(
     connection: &mut SqliteConnection,
     sql: &'static str,
-) -> Result<Scanned<R::Item>, sqlx::Error> {
-    let mut all = Scanned { items: Vec::new(), unreadable: Vec::new() };
-    let mut after = 0_i64;
-    loop {
-        let rows = sqlx::query(sql).bind(after).bind(PAGE).fetch_all(&mut *connection).await?;
-        let Some(last) = rows.last() else { return Ok(all) };
-        after = last.try_get("row")?;
-        let page = decode_all::<R>(&rows);
+) -> Result<Page<R::Item>, sqlx::Error> {
+    let mut all = Page { items: Vec::new(), unreadable: Vec::new(), next: Some(0) };
+    while let Some(after) = all.next {
+        let rows = sqlx::query(sql).bind(number(after)).bind(PAGE).fetch_all(&mut *connection).await?;
+        let page = page::<R>(&rows, PAGE);
         all.items.extend(page.items);
         all.unreadable.extend(page.unreadable);
+        all.next = page.next;
     }
+    Ok(all)
+}
+
+/// A row's number as SQLite has it; one beyond its range is its highest.
+pub(super) fn number(row: u64) -> i64 {
+    i64::try_from(row).unwrap_or(i64::MAX)
 }

@@ -1,14 +1,12 @@
 //! What a manager writes at a time.
 
-use serde::Serialize;
 use serde_json::json;
 
 use crate::model::id::TaskId;
 use crate::model::node::Node;
 use crate::model::request::Request;
 use crate::model::task::Task;
-use crate::store::column::to_json;
-use crate::store::database::Statement;
+use crate::store::database::{Statement, rows};
 
 use super::event_row::{self, ManagerEventRow, StoredEvent};
 use super::node_row::{self, NodeRow};
@@ -52,26 +50,23 @@ impl Batch {
             "last_task": self.tasks.iter().map(|task| task.seq).max().unwrap_or(0),
             "last_event": self.events.iter().map(|event| event.seq).max().unwrap_or(0),
         });
-        statements.push(Statement { sql: COUNT, json: counts.to_string() });
+        statements.extend(rows(COUNT, &[counts]));
         statements
     }
 }
 
 const COUNT: &str = "
     UPDATE meta SET
-        revision = ?1 ->> 'revision',
-        last_task = max(last_task, ?1 ->> 'last_task'),
-        last_event = max(last_event, ?1 ->> 'last_event')";
+        revision = value ->> 'revision',
+        last_task = max(last_task, value ->> 'last_task'),
+        last_event = max(last_event, value ->> 'last_event')
+    FROM json_each(?)";
 
-const FORGET_EVENTS: &str = "DELETE FROM events WHERE task IN (SELECT value FROM json_each(?1))";
+const FORGET_EVENTS: &str = "DELETE FROM events WHERE task IN (SELECT value FROM json_each(?))";
 
 /// Their requests go with them, by a foreign key.
-const FORGET_TASKS: &str = "DELETE FROM tasks WHERE id IN (SELECT value FROM json_each(?1))";
+const FORGET_TASKS: &str = "DELETE FROM tasks WHERE id IN (SELECT value FROM json_each(?))";
 
 fn all<T, R>(items: impl IntoIterator<Item = T>, row: impl Fn(T) -> R) -> Vec<R> {
     items.into_iter().map(row).collect()
-}
-
-fn rows(sql: &'static str, rows: &[impl Serialize]) -> Option<Statement> {
-    (!rows.is_empty()).then(|| Statement { sql, json: to_json(&rows) })
 }

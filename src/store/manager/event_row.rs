@@ -33,8 +33,9 @@ pub(super) struct ManagerEventRow {
     event: EventRow,
 }
 
-/// `?1` is an array of rows.
+/// Takes an array of rows.
 pub(super) const INSERT: &str = "
+    WITH input AS MATERIALIZED (SELECT value FROM json_each(?))
     INSERT INTO events (
         seq, source, source_seq, at, task, task_name, node, attempt, kind, exit_code, message
     )
@@ -42,7 +43,7 @@ pub(super) const INSERT: &str = "
         value ->> 'seq', value ->> 'source', value ->> 'source_seq', value ->> 'at', value ->> 'task',
         value ->> 'task_name', value ->> 'node', value ->> 'attempt', value ->> 'kind', value ->> 'exit_code',
         value ->> 'message'
-    FROM json_each(?1) WHERE true
+    FROM input WHERE true
     ON CONFLICT (source, source_seq) WHERE source <> 'manager' DO NOTHING";
 
 impl From<&StoredEvent> for ManagerEventRow {

@@ -13,7 +13,7 @@ use std::path::Path;
 
 use serde_json::json;
 use sqlx::migrate::Migrator;
-use sqlx::{FromRow, SqliteConnection, SqlitePool};
+use sqlx::{FromRow, SqlitePool};
 
 use crate::model::id::{ClusterId, RequestId};
 use crate::model::node::Node;
@@ -21,8 +21,7 @@ use crate::model::task::Task;
 use crate::model::time::Timestamp;
 
 use super::column::word;
-pub use super::database::Health;
-use super::database::{Database, Statement};
+use super::database::{Database, Health, Statement};
 use super::error::Error;
 use super::files::{Lock, Paths};
 use super::scan::{Unreadable, scan};
@@ -30,13 +29,10 @@ use super::scan::{Unreadable, scan};
 pub use batch::Batch;
 pub use event_row::StoredEvent;
 use node_row::NodeRow;
-pub use reader::{ManagerReader, Page, TaskFilter};
+pub use reader::{ManagerReader, TaskFilter};
 use task_row::TaskRow;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/manager");
-
-/// Events that one call of [`ManagerStore::prune`] deletes at most, so that it never holds up others for long.
-const PRUNED_AT_ONCE: u32 = 10_000;
 
 /// The one writer of a cluster's state. Whoever owns it is the manager: it holds what [`Self::load`] gave in
 /// memory, and hands over each change.
@@ -44,6 +40,8 @@ const PRUNED_AT_ONCE: u32 = 10_000;
 pub struct ManagerStore {
     database: Database,
     readers: SqlitePool,
+    /// Given up last.
+    _lock: Lock,
 }
 
 /// All that a manager begins with.
@@ -77,18 +75,16 @@ impl ManagerStore {
     pub async fn open(dir: &Path, now: Timestamp) -> Result<Self, Error> {
         let paths = Paths::new(dir, "manager");
         let lock = Lock::acquire(&paths)?;
-        let mut database = Database::open(paths, lock, &MIGRATIONS).await?;
-        let epoch = json!({ "cluster": ClusterId::generate(), "now": now.to_string() });
+        let mut database = Database::open(paths, &MIGRATIONS).await?;
+        let epoch = json!([{ "cluster": ClusterId::generate(), "now": now.to_string() }]);
         database.write(&[Statement { sql: COUNT_EPOCH, json: epoch.to_string() }]).await?;
         let readers = database.readers();
-        Ok(Self { database, readers })
+        Ok(Self { database, readers, _lock: lock })
     }
 
     /// Reads everything. A row that cannot be read is among [`ManagerState::unreadable`] and stops only itself.
     pub async fn load(&mut self) -> Result<ManagerState, Error> {
-        let file = self.database.paths().db.clone();
-        let state = read_state(self.database.connection()).await;
-        state.map_err(|error| Error::from_sqlx(&file, &error))
+        read_state(&mut self.database).await
     }
 
     /// Writes a batch in one durable transaction: all of it when this returns `Ok`, else nothing.
@@ -97,13 +93,15 @@ impl ManagerStore {
     /// to find room in the reserve that was given up; leave new tasks out of it until [`Self::health`] is no
     /// longer tight.
     pub async fn commit(&mut self, batch: &Batch) -> Result<(), Error> {
-        self.database.write(&batch.statements()).await.map(drop)
+        self.database.write(&batch.statements()).await
     }
 
     /// Deletes up to 10,000 events from before `before`, oldest first; how many there were.
     pub async fn prune(&mut self, before: Timestamp) -> Result<u64, Error> {
-        let json = json!({ "before": before.to_string(), "limit": PRUNED_AT_ONCE }).to_string();
-        self.database.write(&[Statement { sql: PRUNE, json }]).await
+        self.database
+            .write(&[Statement { sql: PRUNE, json: json!([before.to_string()]).to_string() }])
+            .await?;
+        self.database.changes().await
     }
 
     /// A handle for those who only read.
@@ -119,9 +117,7 @@ impl ManagerStore {
     /// To be called every few seconds: takes up the reserve again once the disk has room for it, and fails with
     /// [`Error::Unusable`] when another hand has removed, replaced or emptied the files.
     pub async fn tend(&mut self) -> Result<(), Error> {
-        self.database.check_files().await?;
-        self.database.regain_room();
-        Ok(())
+        self.database.tend().await
     }
 
     /// Lets go of the files in good order. Being killed instead loses nothing.
@@ -133,12 +129,13 @@ impl ManagerStore {
 
 const COUNT_EPOCH: &str = "
     INSERT INTO meta (one, cluster, epoch, revision, last_task, last_event, created_at, opened_at)
-    VALUES (1, ?1 ->> 'cluster', 1, 0, 0, 0, ?1 ->> 'now', ?1 ->> 'now')
+    SELECT 1, value ->> 'cluster', 1, 0, 0, 0, value ->> 'now', value ->> 'now' FROM json_each(?) WHERE true
     ON CONFLICT (one) DO UPDATE SET epoch = epoch + 1, opened_at = excluded.opened_at";
 
+/// At most so many at a time that nothing else waits for long.
 const PRUNE: &str = "
     DELETE FROM events WHERE seq IN (
-        SELECT seq FROM events WHERE at < ?1 ->> 'before' ORDER BY at LIMIT ?1 ->> 'limit'
+        SELECT events.seq FROM json_each(?), events WHERE events.at < value ORDER BY events.at LIMIT 10000
     )";
 
 #[derive(FromRow)]
@@ -150,20 +147,22 @@ struct MetaRow {
     last_event: u64,
 }
 
-async fn read_state(connection: &mut SqliteConnection) -> Result<ManagerState, sqlx::Error> {
-    let meta: MetaRow = sqlx::query_as("SELECT * FROM meta").fetch_one(&mut *connection).await?;
-    let tasks =
-        scan::<TaskRow>(connection, "SELECT seq AS row, * FROM tasks WHERE seq > ?1 ORDER BY seq LIMIT ?2")
-            .await?;
-    let nodes = scan::<NodeRow>(
-        connection,
-        "SELECT rowid AS row, * FROM nodes WHERE rowid > ?1 ORDER BY rowid LIMIT ?2",
-    )
-    .await?;
-    let requests: Vec<(String, String)> =
-        sqlx::query_as("SELECT id, digest FROM requests").fetch_all(&mut *connection).await?;
+async fn read_state(database: &mut Database) -> Result<ManagerState, Error> {
+    let file = database.paths().db.clone();
+    let failed = |error: sqlx::Error| Error::from_sqlx(&file, &error);
+    let connection = database.connection();
+    let meta: MetaRow =
+        sqlx::query_as("SELECT * FROM meta").fetch_one(&mut *connection).await.map_err(failed)?;
+    let tasks = "SELECT seq AS row, * FROM tasks WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+    let tasks = scan::<TaskRow>(connection, tasks).await.map_err(failed)?;
+    let nodes = "SELECT rowid AS row, * FROM nodes WHERE rowid > ?1 ORDER BY rowid LIMIT ?2";
+    let nodes = scan::<NodeRow>(connection, nodes).await.map_err(failed)?;
+    let requests: Vec<(String, String)> = sqlx::query_as("SELECT id, digest FROM requests")
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(failed)?;
     Ok(ManagerState {
-        cluster: word("meta.cluster", &meta.cluster).map_err(sqlx::Error::Protocol)?,
+        cluster: word("meta.cluster", &meta.cluster).map_err(|problem| Error::corrupt(&file, &problem))?,
         epoch: meta.epoch,
         revision: meta.revision,
         next_task_seq: meta.last_task + 1,

@@ -20,13 +20,14 @@ pub(super) struct NodeRow {
     events_seen: u64,
 }
 
-/// `?1` is an array of rows.
+/// Takes an array of rows.
 pub(super) const UPSERT: &str = "
+    WITH input AS MATERIALIZED (SELECT value FROM json_each(?))
     INSERT INTO nodes (name, facts, state, availability, message, joined_at, seen_at, events_seen)
     SELECT
         value ->> 'name', value ->> 'facts', value ->> 'state', value ->> 'availability', value ->> 'message',
         value ->> 'joined_at', value ->> 'seen_at', value ->> 'events_seen'
-    FROM json_each(?1) WHERE true
+    FROM input WHERE true
     ON CONFLICT (name) DO UPDATE SET
         facts = excluded.facts, state = excluded.state, availability = excluded.availability,
         message = excluded.message, joined_at = excluded.joined_at, seen_at = excluded.seen_at,

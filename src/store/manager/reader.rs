@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use futures_util::stream::{self, Stream, TryStreamExt};
 use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Row, SqlitePool};
+use sqlx::{QueryBuilder, SqlitePool};
 
 use crate::model::id::{NodeName, RequestId, TaskId};
 use crate::model::request::Request;
@@ -13,7 +13,7 @@ use crate::model::state::State;
 use crate::model::task::Task;
 use crate::store::column::word;
 use crate::store::error::Error;
-use crate::store::scan::{Stored, Unreadable, decode, decode_all};
+use crate::store::scan::{Page, Stored, decode, number, page};
 
 use super::event_row::{ManagerEventRow, StoredEvent};
 use super::request_row::RequestRow;
@@ -39,17 +39,6 @@ pub struct TaskFilter {
     pub name: Option<String>,
     /// On this node.
     pub node: Option<NodeName>,
-}
-
-/// Some rows in the order of their numbers.
-#[derive(Debug)]
-pub struct Page<T> {
-    /// Those that can be read.
-    pub items: Vec<T>,
-    /// Those that cannot.
-    pub unreadable: Vec<Unreadable>,
-    /// The number after which the next page begins; `None` = this was the last one.
-    pub next: Option<u64>,
 }
 
 impl ManagerReader {
@@ -144,14 +133,6 @@ impl ManagerReader {
         limit: u32,
     ) -> Result<Page<R::Item>, Error> {
         let rows = rows.map_err(|error| Error::from_sqlx(&self.file, &error))?;
-        let full = u32::try_from(rows.len()).is_ok_and(|length| length == limit);
-        let next = rows.last().filter(|_| full).and_then(|row| row.try_get("row").ok());
-        let scanned = decode_all::<R>(&rows);
-        Ok(Page { items: scanned.items, unreadable: scanned.unreadable, next })
+        Ok(page::<R>(&rows, limit))
     }
-}
-
-/// A number as SQLite has it; one beyond its range is its highest.
-fn number(seq: u64) -> i64 {
-    i64::try_from(seq).unwrap_or(i64::MAX)
 }

@@ -17,11 +17,12 @@ pub(super) struct RequestRow {
     at: String,
 }
 
-/// `?1` is an array of rows.
+/// Takes an array of rows.
 pub(super) const INSERT: &str = "
+    WITH input AS MATERIALIZED (SELECT value FROM json_each(?))
     INSERT INTO requests (id, task, digest, answer, at)
     SELECT value ->> 'id', value ->> 'task', value ->> 'digest', value ->> 'answer', value ->> 'at'
-    FROM json_each(?1)";
+    FROM input";
 
 impl From<&Request> for RequestRow {
     fn from(request: &Request) -> Self {

@@ -41,8 +41,9 @@ pub(super) struct TaskRow {
     checksum: Option<i64>,
 }
 
-/// `?1` is an array of rows. What never changes of a task is not written again.
+/// Takes an array of rows. What never changes of a task is not written again.
 pub(super) const UPSERT: &str = "
+    WITH input AS MATERIALIZED (SELECT value FROM json_each(?))
     INSERT INTO tasks (
         seq, id, name, image, spec, pinned, desired, node, placement, revision, state, attempt, restarts, container,
         host_ports, exit_code, health, started_at, finished_at, observed_seq, message, created_at, updated_at, checksum
@@ -54,7 +55,7 @@ pub(super) const UPSERT: &str = "
         value ->> 'exit_code', value ->> 'health', value ->> 'started_at', value ->> 'finished_at',
         value ->> 'observed_seq', value ->> 'message', value ->> 'created_at', value ->> 'updated_at',
         value ->> 'checksum'
-    FROM json_each(?1) WHERE true
+    FROM input WHERE true
     ON CONFLICT (seq) DO UPDATE SET
         desired = excluded.desired, node = excluded.node, placement = excluded.placement,
         revision = excluded.revision, state = excluded.state, attempt = excluded.attempt,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use futures_util::stream::TryStreamExt;
-use sqlx::Row;
+use sqlx::{Row, SqliteConnection};
 use tempfile::TempDir;
 
 use super::*;
@@ -336,7 +336,6 @@ const BREACHES: &[(&str, &str)] = &[
     ("UPDATE tasks SET name = 'other'", "name = spec"),
     ("UPDATE tasks SET image = 'other'", "image = spec"),
     ("UPDATE tasks SET spec = '{'", "json_valid(spec)"),
-    
     ("UPDATE tasks SET desired = 'pause'", "desired IN"),
     ("UPDATE tasks SET node = 'worker-9'", "FOREIGN KEY"),
     ("UPDATE tasks SET placement = -1", "placement"),
