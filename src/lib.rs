@@ -4,12 +4,16 @@
 //! `engine` speaks with Docker, `wire` is the JSON; `manager` and `worker` are the two roles made of
 //! them, `serve` is the careful HTTP server under both, `cli` is what people type.
 
+pub mod client;
 pub mod clock;
 pub mod engine;
+pub mod manager;
 pub mod model;
 pub mod plan;
+pub mod roles;
 pub mod serve;
 pub mod settings;
 pub mod spelling;
 pub mod store;
 pub mod wire;
+pub mod worker;

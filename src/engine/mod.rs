@@ -108,6 +108,8 @@ pub struct EngineEvent {
     pub task: TaskId,
     /// Docker's word: `die`, `kill`, `destroy`, `update`, `pause`, `health_status: unhealthy` …
     pub action: String,
+    /// Of a `kill`: the number of the signal, as far as it is told.
+    pub signal: Option<u32>,
 }
 
 /// Which part of a container's output is wanted.

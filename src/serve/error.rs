@@ -88,6 +88,11 @@ impl ApiError {
         Self { status: StatusCode::METHOD_NOT_ALLOWED, message }
     }
 
+    /// A refusal of whoever was asked in turn, as it is.
+    pub fn passed_on(status: u16, message: impl Into<String>) -> Self {
+        Self { status: StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY), message: message.into() }
+    }
+
     /// Its status.
     pub fn status(&self) -> StatusCode {
         self.status

@@ -1,7 +1,6 @@
 //! `/stats` of a worker in JSON: the keys are those of the Go library goprocinfo, which the seed's users know.
 
-use serde::Serialize;
-use serde_json::{Map, Value};
+use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 /// How loaded a worker's machine is.
@@ -10,7 +9,7 @@ use utoipa::ToSchema;
 pub struct Stats {
     /// kB, from /proc/meminfo.
     #[schema(value_type = Object)]
-    pub mem_stats: Map<String, Value>,
+    pub mem_stats: MemStats,
     /// Bytes, of `/`.
     pub disk_stats: DiskStats,
     /// Jiffies, from the first line of /proc/stat.
@@ -20,6 +19,23 @@ pub struct Stats {
     pub load_stats: LoadStats,
     /// Live tasks of this worker.
     pub task_count: usize,
+}
+
+/// Memory in kB by key, in goprocinfo's order.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MemStats(pub Vec<(&'static str, u64)>);
+
+impl MemStats {
+    /// The value of a key; 0 when there is none.
+    pub fn get(&self, key: &str) -> u64 {
+        self.0.iter().find(|(known, _)| *known == key).map_or(0, |(_, value)| *value)
+    }
+}
+
+impl Serialize for MemStats {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().copied())
+    }
 }
 
 /// The file system at `/`.

@@ -38,10 +38,12 @@ fn event_options(owner: &Owner) -> EventsOptions {
 /// An event that can be understood; one that cannot is no loss, for it would be a hint only.
 fn event(message: EventMessage) -> Option<EngineEvent> {
     let actor = message.actor?;
+    let attributes = actor.attributes?;
     Some(EngineEvent {
         container: ContainerId(actor.id?),
-        task: labels::read(&actor.attributes?, labels::TASK).ok()?,
+        task: labels::read(&attributes, labels::TASK).ok()?,
         action: message.action?,
+        signal: attributes.get("signal").and_then(|signal| signal.parse().ok()),
     })
 }
 

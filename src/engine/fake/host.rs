@@ -102,7 +102,9 @@ impl Host {
         self.changes.send_replace(());
         let Some(container) = self.containers.get(id) else { return };
         let Some((owner, identity)) = &container.owned else { return };
-        let event = EngineEvent { container: id.clone(), task: identity.task, action: action.to_owned() };
+        let signal = (action == "kill").then_some(15);
+        let event =
+            EngineEvent { container: id.clone(), task: identity.task, action: action.to_owned(), signal };
         // Nobody listening is no error.
         let _ = self.events.send((owner.clone(), event));
     }

@@ -169,7 +169,7 @@ impl Host {
     fn watch(&mut self, task: TaskId, now: Now) {
         let Some(slot) = self.slots.get_mut(&task) else { return };
         if let Some(check) = &slot.record.assignment.spec.health_check {
-            slot.probe = Probe::begin(check, now.moment);
+            slot.probe = Probe::begin(check, slot.record.observed.health, now.moment);
         }
     }
 

@@ -25,10 +25,12 @@ pub struct Probe {
 const FIRST: std::time::Duration = std::time::Duration::from_secs(1);
 
 impl Probe {
-    /// Begins to watch a container.
-    pub fn begin(check: &HealthCheck, now: Moment) -> Self {
+    /// Begins to watch a container. One that was healthy before this worker was restarted still is, as far as
+    /// anybody knows.
+    pub fn begin(check: &HealthCheck, before: Health, now: Moment) -> Self {
         let next = Some(now + check.interval().min(FIRST));
-        Self { since: Some(now), next, health: Health::Starting, ..Self::default() }
+        let health = if before == Health::Healthy { before } else { Health::Starting };
+        Self { since: Some(now), next, health, ..Self::default() }
     }
 
     /// Takes an answer in: `Err` says in words what was wrong.
@@ -67,7 +69,7 @@ mod tests {
 
     fn after(start_period_ms: u64, answers: &[(u64, bool)]) -> Health {
         let check = check(start_period_ms);
-        let mut probe = Probe::begin(&check, Moment(0));
+        let mut probe = Probe::begin(&check, Health::None, Moment(0));
         for (at, healthy) in answers {
             probe.take(&check, *healthy, Moment(*at));
         }
@@ -93,7 +95,7 @@ mod tests {
 
     #[test]
     fn the_next_question_comes_an_interval_after_the_last_answer() {
-        let mut probe = Probe::begin(&check(0), Moment(0));
+        let mut probe = Probe::begin(&check(0), Health::None, Moment(0));
         assert_eq!(probe.next, Some(Moment(1_000)));
         probe.take(&check(0), true, Moment(1_200));
         assert_eq!(probe.next, Some(Moment(11_200)));

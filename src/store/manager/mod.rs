@@ -15,7 +15,7 @@ use serde_json::json;
 use sqlx::migrate::Migrator;
 use sqlx::{FromRow, SqlitePool};
 
-use crate::model::id::{ClusterId, RequestId};
+use crate::model::id::{ClusterId, RequestId, TaskId};
 use crate::model::node::Node;
 use crate::model::task::Task;
 use crate::model::time::Timestamp;
@@ -63,8 +63,8 @@ pub struct ManagerState {
     pub unreadable: Vec<Unreadable>,
     /// In the order in which they joined.
     pub nodes: Vec<Node>,
-    /// Every request that was answered, and the digest of what it asked.
-    pub requests: Vec<(RequestId, String)>,
+    /// Every request that was answered, its task, and the digest of what it asked.
+    pub requests: Vec<(RequestId, TaskId, String)>,
 }
 
 impl ManagerStore {
@@ -157,7 +157,7 @@ async fn read_state(database: &mut Database) -> Result<ManagerState, Error> {
     let tasks = scan::<TaskRow>(connection, tasks).await.map_err(failed)?;
     let nodes = "SELECT rowid AS row, * FROM nodes WHERE rowid > ?1 ORDER BY rowid LIMIT ?2";
     let nodes = scan::<NodeRow>(connection, nodes).await.map_err(failed)?;
-    let requests: Vec<(String, String)> = sqlx::query_as("SELECT id, digest FROM requests")
+    let requests: Vec<(String, String, String)> = sqlx::query_as("SELECT id, task, digest FROM requests")
         .fetch_all(&mut *connection)
         .await
         .map_err(failed)?;
@@ -173,7 +173,7 @@ async fn read_state(database: &mut Database) -> Result<ManagerState, Error> {
         // One that cannot be read can only be asked for by an identifier that nobody has.
         requests: requests
             .into_iter()
-            .filter_map(|(id, digest)| Some((word("id", &id).ok()?, digest)))
+            .filter_map(|(id, task, digest)| Some((word("id", &id).ok()?, word("task", &task).ok()?, digest)))
             .collect(),
     })
 }

@@ -110,6 +110,12 @@ impl ManagerReader {
         self.page::<ManagerEventRow>(query.fetch_all(&self.pool).await, limit)
     }
 
+    /// The number of the newest event that is there; 0 = none.
+    pub async fn last_event(&self) -> Result<u64, Error> {
+        let newest = sqlx::query_scalar("SELECT coalesce(max(seq), 0) FROM events").fetch_one(&self.pool).await;
+        newest.map_err(|error| Error::from_sqlx(&self.file, &error))
+    }
+
     /// How many tasks there are in each state that any is in.
     pub async fn count_by_state(&self) -> Result<BTreeMap<State, u64>, Error> {
         let counts: Vec<(String, u64)> = sqlx::query_as("SELECT state, count(*) FROM tasks GROUP BY state")

@@ -115,7 +115,7 @@ async fn everything_written_is_read_back_after_a_restart() {
     assert_eq!(state.tasks, [first, pinned, placed.clone()]);
     assert_eq!(state.nodes, [samples::node()]);
     assert_eq!(state.unreadable, []);
-    let digests: BTreeMap<_, _> = state.requests.into_iter().collect();
+    let digests: BTreeMap<_, _> = state.requests.into_iter().map(|(id, _, digest)| (id, digest)).collect();
     assert_eq!(digests, requests.iter().map(|request| (request.id, request.digest.clone())).collect());
 
     let reader = fixture.store.reader();
@@ -210,7 +210,7 @@ async fn a_forgotten_task_takes_its_events_and_requests_along_and_nobody_gets_it
     let mut fixture = fixture.reopen().await;
     let state = fixture.store.load().await.unwrap();
     assert_eq!(state.tasks, [kept]);
-    assert_eq!(state.requests, [(batch.requests[0].id, batch.requests[0].digest.clone())]);
+    assert_eq!(state.requests, [(batch.requests[0].id, batch.requests[0].task, batch.requests[0].digest.clone())]);
     assert_eq!((state.next_task_seq, state.next_event_seq), (3, 3));
     let reader = fixture.store.reader();
     assert_eq!(reader.events_after(0, 10).await.unwrap().items, [kept_event]);

@@ -1,0 +1,243 @@
+//! A thin JSON client: what the CLI and the workers ask a manager with.
+//!
+//! It decides nothing and repeats nothing. What it does is tell apart, when there is no answer, whether the
+//! request cannot have had an effect or may have had one.
+
+mod error;
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Collected, Full, Limited, StreamBody};
+use hyper::body::{Frame, Incoming};
+use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderValue, USER_AGENT};
+use hyper::{Method, Request, Response, Uri};
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::time::timeout;
+
+pub use self::error::{ClientError, InvalidBase};
+
+/// The most of an answer that is read, in bytes.
+const MAX_ANSWER: usize = 64 * 1_024 * 1_024;
+
+/// How long an idle connection is kept. A server of orc closes it after 10 s, and a request that crosses that
+/// closing has an unknown outcome; so the client lets go first.
+const MAX_IDLE: Duration = Duration::from_secs(5);
+
+/// How long a peer may take to accept a connection, and how long one that went silent counts as there.
+const MAX_SILENCE: Duration = Duration::from_secs(10);
+
+type Body = UnsyncBoxBody<Bytes, Infallible>;
+
+/// Asks one server. Clones share its connections.
+#[derive(Debug, Clone)]
+pub struct Client {
+    /// Without a slash at its end.
+    base: String,
+    http: legacy::Client<HttpConnector, Body>,
+}
+
+impl Client {
+    /// A client for the server at `base`: `http://localhost:8000`, or without the scheme.
+    pub fn new(base: &str) -> Result<Self, InvalidBase> {
+        let base = base.trim_end_matches('/');
+        let base = if base.contains("://") { base.to_owned() } else { format!("http://{base}") };
+        let uri = base.parse::<Uri>().ok();
+        let is_right = |uri: &Uri| uri.scheme_str() == Some("http") && uri.query().is_none();
+        if !uri.as_ref().is_some_and(is_right) {
+            return Err(InvalidBase(base));
+        }
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        connector.set_connect_timeout(Some(MAX_SILENCE));
+        connector.set_keepalive(Some(MAX_SILENCE));
+        connector.set_keepalive_interval(Some(MAX_SILENCE / 3));
+        connector.set_keepalive_retries(Some(3));
+        connector.set_tcp_user_timeout(Some(2 * MAX_SILENCE));
+        // hyper's only repetition stays on: it is of requests of which not a byte has left, when a kept
+        // connection turns out to be closed.
+        let http = legacy::Client::builder(TokioExecutor::new())
+            .pool_idle_timeout(MAX_IDLE)
+            .pool_timer(TokioTimer::new())
+            .build(connector);
+        Ok(Self { base, http })
+    }
+
+    /// The URL of the server.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// `GET`, answered whole within `deadline`. `path` begins with a slash and may have a query.
+    pub async fn get<T: DeserializeOwned>(&self, path: &str, deadline: Duration) -> Result<T, ClientError> {
+        self.call(Method::GET, path, Bytes::new(), deadline).await
+    }
+
+    /// `POST` with a JSON body, answered whole within `deadline`; an empty answer decodes as null.
+    pub async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+        deadline: Duration,
+    ) -> Result<T, ClientError> {
+        self.send(Method::POST, path, body, deadline).await
+    }
+
+    /// `DELETE`, answered within `deadline`.
+    pub async fn delete(&self, path: &str, deadline: Duration) -> Result<(), ClientError> {
+        self.call(Method::DELETE, path, Bytes::new(), deadline).await
+    }
+
+    /// Any method with a JSON body, answered whole within `deadline`; an empty answer decodes as null.
+    pub async fn send<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: &impl Serialize,
+        deadline: Duration,
+    ) -> Result<T, ClientError> {
+        let json = serde_json::to_vec(body).map_err(|error| self.not_sent(&error))?;
+        self.call(method, path, json.into(), deadline).await
+    }
+
+    /// `GET` whose answer begins within `deadline` and comes in pieces, without an end of its own. Dropping
+    /// the stream ends it.
+    pub async fn stream(
+        &self,
+        path: &str,
+        deadline: Duration,
+    ) -> Result<impl Stream<Item = Result<Bytes, ClientError>> + Send + use<>, ClientError> {
+        let request = self.request(Method::GET, path, Full::default().boxed_unsync())?;
+        let asking = async { self.admit(self.ask(request).await?).await };
+        let client = self.clone();
+        let response = self.within(deadline, asking).await?;
+        let pieces = response.into_body().into_data_stream();
+        Ok(pieces.map(move |piece| piece.map_err(|error| client.broke_off(&error))))
+    }
+
+    /// `POST` of a body that comes in pieces and takes as long as it takes, until the server has answered.
+    /// Dropping the future breaks it off.
+    pub async fn upload(
+        &self,
+        path: &str,
+        pieces: impl Stream<Item = Bytes> + Send + 'static,
+    ) -> Result<(), ClientError> {
+        let frames = pieces.map(|piece| Ok(Frame::data(piece)));
+        let request = self.request(Method::POST, path, StreamBody::new(frames).boxed_unsync())?;
+        self.admit(self.ask(request).await?).await.map(drop)
+    }
+
+    async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+        deadline: Duration,
+    ) -> Result<T, ClientError> {
+        let mut request = self.request(method, path, Full::new(body.clone()).boxed_unsync())?;
+        if !body.is_empty() {
+            request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        let asking = async {
+            let response = self.admit(self.ask(request).await?).await?;
+            self.collect(response).await
+        };
+        let bytes = self.within(deadline, asking).await?;
+        let json = if bytes.is_empty() { b"null" } else { bytes.as_ref() };
+        serde_json::from_slice(json)
+            .map_err(|error| ClientError::Garbled { base: self.base.clone(), reason: error.to_string() })
+    }
+
+    fn request(&self, method: Method, path: &str, body: Body) -> Result<Request<Body>, ClientError> {
+        Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.base))
+            .header(ACCEPT, "application/json")
+            .header(USER_AGENT, concat!("orc/", env!("CARGO_PKG_VERSION")))
+            .body(body)
+            .map_err(|error| self.not_sent(&error))
+    }
+
+    async fn ask(&self, request: Request<Body>) -> Result<Response<Incoming>, ClientError> {
+        self.http
+            .request(request)
+            .await
+            .map_err(|error| if error.is_connect() { self.not_sent(&error) } else { self.broke_off(&error) })
+    }
+
+    /// Lets a success pass; any other answer is read to its end and becomes an error.
+    async fn admit(&self, response: Response<Incoming>) -> Result<Response<Incoming>, ClientError> {
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let status = response.status();
+        let body = self.collect(response).await?;
+        Err(ClientError::refused(status, &body))
+    }
+
+    async fn collect(&self, response: Response<Incoming>) -> Result<Bytes, ClientError> {
+        let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
+        body.map(Collected::to_bytes).map_err(|error| self.broke_off(error.as_ref()))
+    }
+
+    async fn within<T>(
+        &self,
+        deadline: Duration,
+        asking: impl Future<Output = Result<T, ClientError>>,
+    ) -> Result<T, ClientError> {
+        let late = |_| ClientError::Unknown {
+            base: self.base.clone(),
+            reason: format!("no answer within {} s", deadline.as_secs_f64()),
+        };
+        timeout(deadline, asking).await.map_err(late)?
+    }
+
+    fn not_sent(&self, error: &(dyn std::error::Error + 'static)) -> ClientError {
+        ClientError::NotSent { base: self.base.clone(), reason: error::root(error) }
+    }
+
+    fn broke_off(&self, error: &(dyn std::error::Error + 'static)) -> ClientError {
+        ClientError::Unknown { base: self.base.clone(), reason: error::root(error) }
+    }
+}
+
+/// A text as one segment of a path: what is special there is escaped.
+pub fn segment(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    text.bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_is_an_http_url_with_or_without_its_scheme() {
+        for (given, base) in [
+            ("localhost:8000", "http://localhost:8000"),
+            ("http://localhost:8000/", "http://localhost:8000"),
+            ("http://[::1]:8000/orc", "http://[::1]:8000/orc"),
+        ] {
+            assert_eq!(Client::new(given).unwrap().base(), base);
+        }
+        for given in ["", "https://localhost", "http://", "unix:///run/orc.sock", "http://a b", "http://a?b"]
+        {
+            assert!(Client::new(given).is_err(), "{given:?}");
+        }
+    }
+
+    #[test]
+    fn a_segment_cannot_become_two() {
+        assert_eq!(segment("web-1_a.b~c"), "web-1_a.b~c");
+        assert_eq!(segment("../é?a=1#\0"), "..%2F%C3%A9%3Fa%3D1%23%00");
+    }
+}

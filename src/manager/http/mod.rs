@@ -1,0 +1,95 @@
+//! The manager's HTTP API: every route, and what each kind of trouble is answered with.
+
+pub mod events;
+pub mod logs;
+pub mod nodes;
+pub mod readiness;
+pub mod tasks;
+
+use axum::Router;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::message::Refused;
+use super::{Manager, Trouble};
+use crate::plan::cluster::change::Refusal;
+use crate::serve::ApiError;
+use crate::store::Error;
+
+/// What the 404 of an unknown path offers instead.
+pub const ROUTES: &[&str] = &[
+    "GET and POST /tasks",
+    "GET and DELETE /tasks/{id}",
+    "GET /tasks/{id}/events",
+    "GET /tasks/{id}/logs",
+    "GET /events",
+    "GET /nodes",
+    "POST /nodes/{name}/tasks",
+    "GET /healthz",
+    "GET /readyz",
+    "GET /openapi.json",
+];
+
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "orc",
+    description = "Keeps containers running on one or many Docker hosts. A 4xx means that nothing changed; after a \
+                   5xx the same request may be sent again."
+))]
+struct Document;
+
+/// Every route of the manager.
+pub fn router(manager: Manager) -> Router {
+    let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(tasks::list, tasks::submit))
+        .routes(routes!(tasks::get, tasks::stop))
+        .routes(routes!(events::of_task))
+        .routes(routes!(logs::read))
+        .routes(routes!(events::all))
+        .routes(routes!(nodes::list))
+        .routes(routes!(nodes::submit))
+        .routes(routes!(readiness::alive))
+        .routes(routes!(readiness::ready))
+        // Between manager and worker: not for people, and so not in the document.
+        .route("/nodes/{name}/sync", axum::routing::post(nodes::sync))
+        .route("/nodes/{name}/streams/{id}", axum::routing::post(logs::fill))
+        .with_state(manager)
+        .split_for_parts();
+    let document = axum::Json(document);
+    router.route("/openapi.json", axum::routing::get(move || std::future::ready(document.clone())))
+}
+
+impl From<Trouble> for ApiError {
+    fn from(trouble: Trouble) -> Self {
+        let message = trouble.to_string();
+        match trouble {
+            Trouble::Refused(Refused::Rule(refusal)) => Self::from(refusal),
+            Trouble::Refused(Refused::OutOfSpace(_)) => Self::out_of_space(message),
+            Trouble::Refused(Refused::Store(_)) | Trouble::Stopping => Self::unavailable(message),
+        }
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        let message = sentence(&refusal.to_string());
+        match refusal {
+            Refusal::NameTaken { .. } | Refusal::TaskExists(_) | Refusal::RequestReused(_) => Self::conflict(message),
+            Refusal::UnknownTask(_) | Refusal::UnknownNode(_) => Self::not_found(message),
+        }
+    }
+}
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        tracing::warn!("a read failed: {error}");
+        Self::unavailable(error.to_string())
+    }
+}
+
+/// With a capital letter, as a sentence begins.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}

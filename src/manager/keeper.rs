@@ -1,0 +1,459 @@
+//! The one owner of the cluster's state: takes words in, decides, writes down, answers.
+//!
+//! Everything that came in while the last write was under way goes into the next one together (group commit).
+//! Memory is changed first and answered last: what cannot be written is read back from the store, and nobody
+//! was told that it had happened.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::message::{Answer, Message, Refused, Word};
+use crate::clock::Clock;
+use crate::model::event::Event;
+use crate::model::id::NodeName;
+use crate::model::node::SchedulerKind;
+use crate::model::time::Now;
+use crate::plan::cluster::change::{Applied, Change};
+use crate::plan::cluster::reconcile::{PASS, Patience, reconcile};
+use crate::plan::cluster::{Cluster, Restored};
+use crate::store::Error;
+use crate::store::manager::{Batch, ManagerState, ManagerStore, StoredEvent};
+use crate::wire::node::{Allocated, Node as NodeView};
+use crate::wire::sync::{Known, StreamRequest, SyncAnswer, SyncRequest};
+
+/// The most words that go into one write.
+const GROUP: usize = 1024;
+
+/// What was wanted is planned so long after it was written, so that a burst is planned together.
+const PLAN_AFTER: Duration = Duration::from_millis(2);
+
+/// Leases are looked at so often.
+const TICK: Duration = Duration::from_millis(500);
+
+/// The store is looked after so often.
+const TEND_EVERY: Duration = Duration::from_secs(5);
+
+/// Old events are pruned so often.
+const PRUNE_EVERY: Duration = Duration::from_mins(10);
+
+/// Lines of history on their way to those who follow them.
+pub type EventFeed = broadcast::Sender<Arc<[StoredEvent]>>;
+
+/// Nodes that are not heard of, with what is said of them.
+pub type Silent = Arc<BTreeMap<NodeName, String>>;
+
+/// The owner. Consumed by [`Keeper::run`].
+pub struct Keeper {
+    cluster: Cluster,
+    store: ManagerStore,
+    next_event: u64,
+    patience: Patience,
+    clock: Clock,
+    inbox: mpsc::Receiver<Word>,
+    polls: BTreeMap<NodeName, Poll>,
+    streams: BTreeMap<NodeName, Vec<StreamRequest>>,
+    stats: BTreeMap<NodeName, Value>,
+    feed: EventFeed,
+    silent: watch::Sender<Silent>,
+    /// The rows that orc cannot read, as last told.
+    draft: Draft,
+}
+
+/// A worker that waits for news.
+struct Poll {
+    known: Option<u64>,
+    reply: oneshot::Sender<Answer>,
+}
+
+/// What goes into the next write beside the dirty rows.
+#[derive(Default)]
+struct Draft {
+    events: Vec<StoredEvent>,
+    requests: Vec<crate::model::request::Request>,
+}
+
+/// What others hold of a keeper.
+pub struct Ends {
+    /// Where words go.
+    pub inbox: mpsc::Sender<Word>,
+    /// Where history comes out.
+    pub feed: EventFeed,
+    /// Which nodes are not heard of.
+    pub silent: watch::Receiver<Silent>,
+}
+
+impl Keeper {
+    /// Reads the store and takes it over.
+    pub async fn open(mut store: ManagerStore, scheduler: SchedulerKind, patience: Patience) -> Result<(Self, Ends), Error> {
+        let clock = Clock;
+        let state = store.load().await?;
+        for row in &state.unreadable {
+            tracing::error!(task.id = row.id, task.name = row.name, "left alone, because its row cannot be read: {}", row.reason);
+        }
+        let next_event = state.next_event_seq;
+        let cluster = restore(state, scheduler, clock.now());
+        let (send, inbox) = mpsc::channel(4 * GROUP);
+        let (feed, _) = broadcast::channel(4096);
+        let (silent, silent_receiver) = watch::channel(Silent::default());
+        let keeper = Self {
+            cluster,
+            store,
+            next_event,
+            patience,
+            clock,
+            inbox,
+            polls: BTreeMap::new(),
+            streams: BTreeMap::new(),
+            stats: BTreeMap::new(),
+            feed: feed.clone(),
+            silent,
+            draft: Draft::default(),
+        };
+        Ok((keeper, Ends { inbox: send, feed, silent: silent_receiver }))
+    }
+
+    /// Serves until `stop`. An error means that the store can no longer be trusted: the process must end.
+    pub async fn run(mut self, stop: CancellationToken) -> Result<(), Error> {
+        let mut words = Vec::with_capacity(GROUP);
+        let mut plan_at = Some(tokio::time::Instant::now());
+        let mut tend_at = tokio::time::Instant::now() + TEND_EVERY;
+        let mut prune_at = tokio::time::Instant::now() + TEND_EVERY;
+        loop {
+            let wake = plan_at.unwrap_or_else(|| tokio::time::Instant::now() + TICK);
+            tokio::select! {
+                // Cancel-safe: `recv_many` takes nothing out before it is ready, and a timer has no state.
+                biased;
+                () = stop.cancelled() => break,
+                count = self.inbox.recv_many(&mut words, GROUP) => if count == 0 { break },
+                () = tokio::time::sleep_until(wake) => plan_at = Some(wake),
+            }
+            if !words.is_empty() {
+                self.take_in(std::mem::take(&mut words)).await?;
+                plan_at = plan_at.or_else(|| Some(tokio::time::Instant::now() + PLAN_AFTER));
+            }
+            let now = tokio::time::Instant::now();
+            if plan_at.is_some_and(|at| at <= now) {
+                let more = self.plan().await?;
+                plan_at = more.then(tokio::time::Instant::now);
+            }
+            if tend_at <= now {
+                self.store.tend().await?;
+                tend_at = now + TEND_EVERY;
+            }
+            if prune_at <= now {
+                let full = self.prune().await?;
+                prune_at = now + if full { TEND_EVERY } else { PRUNE_EVERY };
+            }
+        }
+        self.store.close().await
+    }
+
+    /// Takes words in together, and one by one when the store does not take them together.
+    async fn take_in(&mut self, words: Vec<Word>) -> Result<(), Error> {
+        match self.write(&words).await {
+            Ok(answers) => self.answer(words, answers),
+            Err(error) if error.must_exit() => return Err(error),
+            Err(error) => {
+                tracing::warn!("a write failed and is taken apart: {error}");
+                for word in words {
+                    let word = [word];
+                    let answers = match self.write(&word).await {
+                        Err(error) if error.must_exit() => return Err(error),
+                        Err(error) => vec![Answer::Refused(Refused::from(error))],
+                        Ok(answers) => answers,
+                    };
+                    self.answer(Vec::from(word), answers);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Applies words and writes them; one answer for each. When that fails, nothing has changed.
+    async fn write(&mut self, words: &[Word]) -> Result<Vec<Answer>, Error> {
+        let now = self.clock.now();
+        let answers = words.iter().map(|word| self.take(&word.message, now)).collect();
+        self.commit().await?;
+        Ok(answers)
+    }
+
+    fn take(&mut self, message: &Message, now: Now) -> Answer {
+        match message {
+            Message::Submit { .. } if self.store.health().tight => {
+                Answer::Refused(Refused::OutOfSpace(
+                    "the disk of the manager's database is full: nothing new is accepted until there is room; \
+                     stopping tasks goes on"
+                        .to_owned(),
+                ))
+            }
+            Message::Submit { submission, request } => {
+                let name = submission.spec.name.clone();
+                let applied = self.cluster.apply(&Change::Submit(submission.clone()), now);
+                self.accept(applied, &name, Some(request))
+            }
+            Message::Stop { task, request } => {
+                let key = request.as_ref().map(|request| (request.id, request.digest.clone()));
+                let applied = self.cluster.apply(&Change::Stop { task: *task, request: key }, now);
+                let name = self.name_of(Some(*task));
+                self.accept(applied, &name, request.as_ref())
+            }
+            Message::Sync { node, request } => self.sync(node, request, now),
+            Message::Stream { node, request } => {
+                self.streams.entry(node.clone()).or_default().push(request.clone());
+                Answer::Done
+            }
+            Message::Nodes => Answer::Nodes(self.nodes()),
+        }
+    }
+
+    fn accept(
+        &mut self,
+        applied: Result<Applied, crate::plan::cluster::change::Refusal>,
+        name: &str,
+        request: Option<&crate::model::request::Request>,
+    ) -> Answer {
+        match applied {
+            Ok(Applied::Repeated) => Answer::Repeated,
+            Ok(applied) => {
+                self.draft.requests.extend(request.cloned());
+                if let Applied::Changed(events) = applied {
+                    self.record(events, name);
+                }
+                Answer::Done
+            }
+            Err(refusal) => Answer::Refused(Refused::Rule(refusal)),
+        }
+    }
+
+    /// Puts lines of history of this manager's own into the next write.
+    fn record(&mut self, events: Vec<Event>, name: &str) {
+        for event in events {
+            let seq = self.next_event;
+            self.next_event += 1;
+            let task_name = name.to_owned();
+            self.draft.events.push(StoredEvent { seq, source: "manager".to_owned(), source_seq: seq, task_name, event });
+        }
+    }
+
+    fn name_of(&self, task: Option<crate::model::id::TaskId>) -> String {
+        task.and_then(|task| self.cluster.task(task)).map(|task| task.spec.name.clone()).unwrap_or_default()
+    }
+
+    fn sync(&mut self, node: &NodeName, request: &SyncRequest, now: Now) -> Answer {
+        let heard = Change::Heard {
+            node: node.clone(),
+            instance: request.instance,
+            facts: request.facts.clone(),
+            load: request.load,
+            engine_trouble: request.engine_trouble.clone(),
+        };
+        self.decide(&heard, now);
+        if let Some(stats) = &request.stats {
+            self.stats.insert(node.clone(), stats.clone());
+        }
+        let seen = self.cluster.node(node).map_or(0, |member| member.node.events_seen);
+        let mut upto = seen;
+        for numbered in request.events.iter().filter(|numbered| numbered.seq > seen) {
+            let seq = self.next_event;
+            self.next_event += 1;
+            upto = upto.max(numbered.seq);
+            // Only a task of this cluster can be named; a forgotten one leaves its name behind.
+            let event = Event { node: Some(node.clone()), ..numbered.event.clone() };
+            let task_name = self.name_of(event.task);
+            self.draft.events.push(StoredEvent { seq, source: node.to_string(), source_seq: numbered.seq, task_name, event });
+        }
+        for report in &request.reports {
+            self.decide(&Change::Report { node: node.clone(), report: report.clone() }, now);
+        }
+        self.decide(&Change::EventsSeen { node: node.clone(), upto }, now);
+        Answer::Synced
+    }
+
+    /// Applies a change that no user waits for.
+    fn decide(&mut self, change: &Change, now: Now) {
+        let task = match change {
+            Change::Place { task, .. }
+            | Change::Unplaceable { task, .. }
+            | Change::Cancel { task }
+            | Change::Forget { task } => Some(*task),
+            _ => None,
+        };
+        let name = self.name_of(task);
+        match self.cluster.apply(change, now) {
+            Ok(Applied::Changed(events)) => {
+                for event in &events {
+                    tracing::info!(
+                        task.id = event.task.map(tracing::field::display),
+                        task.name = name,
+                        node.name = event.node.as_ref().map(tracing::field::display),
+                        event.kind = event.kind.word(),
+                        "{}",
+                        event.message
+                    );
+                }
+                self.record(events, &name);
+            }
+            Ok(Applied::Repeated | Applied::Ignored) => {}
+            Err(refusal) => tracing::warn!("a decision could not be made: {refusal}"),
+        }
+    }
+
+    /// Decides and writes one pass; whether there is more to decide at once.
+    async fn plan(&mut self) -> Result<bool, Error> {
+        let now = self.clock.now();
+        let changes = reconcile(&self.cluster, self.patience, now);
+        if changes.is_empty() {
+            return Ok(false);
+        }
+        let more = changes.len() >= PASS;
+        for change in &changes {
+            self.decide(change, now);
+        }
+        match self.commit().await {
+            Err(error) if error.must_exit() => return Err(error),
+            Err(error) => tracing::warn!("what was decided could not be written and is decided anew: {error}"),
+            Ok(()) => self.answer_polls(),
+        }
+        Ok(more)
+    }
+
+    /// Writes all that changed. When that fails, memory is what the store has.
+    async fn commit(&mut self) -> Result<(), Error> {
+        let dirty = self.cluster.take_dirty();
+        let draft = std::mem::take(&mut self.draft);
+        let batch = Batch {
+            revision: self.cluster.revision(),
+            tasks: dirty.tasks.iter().filter_map(|id| self.cluster.task(*id)).cloned().collect(),
+            forgotten: dirty.forgotten.into_iter().collect(),
+            nodes: dirty.nodes.iter().filter_map(|name| self.cluster.node(name)).map(|member| member.node.clone()).collect(),
+            events: draft.events,
+            requests: draft.requests,
+        };
+        let nothing = batch.tasks.is_empty()
+            && batch.forgotten.is_empty()
+            && batch.nodes.is_empty()
+            && batch.events.is_empty()
+            && batch.requests.is_empty();
+        if nothing {
+            return Ok(());
+        }
+        if let Err(error) = self.store.commit(&batch).await {
+            if !error.must_exit() {
+                let state = self.store.load().await?;
+                self.next_event = state.next_event_seq;
+                self.cluster = restore(state, self.cluster.scheduler, self.clock.now());
+            }
+            return Err(error);
+        }
+        if !batch.nodes.is_empty() {
+            self.tell_silence();
+        }
+        if !batch.events.is_empty() {
+            // Nobody following is no error.
+            let _ = self.feed.send(batch.events.into());
+        }
+        Ok(())
+    }
+
+    fn tell_silence(&self) {
+        use crate::model::node::NodeState::Unreachable;
+        let silent = self.cluster.nodes().filter(|member| member.node.state == Unreachable);
+        let silent = silent.map(|member| (member.node.name.clone(), member.node.message.clone())).collect();
+        self.silent.send_replace(Arc::new(silent));
+    }
+
+    fn answer(&mut self, words: Vec<Word>, answers: Vec<Answer>) {
+        for (word, answer) in words.into_iter().zip(answers) {
+            match (word.message, answer) {
+                (Message::Sync { node, request }, Answer::Synced) => self.synced(node, &request, word.reply),
+                // Whoever asked may have gone.
+                (_, answer) => _ = word.reply.send(answer),
+            }
+        }
+        self.answer_polls();
+    }
+
+    /// Answers a worker now, or once there is news: whoever brought something waits for its receipt only.
+    fn synced(&mut self, node: NodeName, request: &SyncRequest, reply: oneshot::Sender<Answer>) {
+        let ours = request.known.filter(|known| known.cluster == self.cluster.id);
+        let known = ours.map(|known| known.revision);
+        let brought = !request.reports.is_empty() || !request.events.is_empty();
+        let behind = ours.is_none_or(|known| known.epoch != self.cluster.epoch);
+        let poll = Poll { known, reply };
+        if brought || behind || request.wait_ms == 0 {
+            self.answer_poll(&node, poll);
+        } else if let Some(superseded) = self.polls.insert(node.clone(), poll) {
+            self.answer_poll(&node, superseded);
+        }
+    }
+
+    fn answer_polls(&mut self) {
+        let news = |(node, poll): &(&NodeName, &Poll)| {
+            self.cluster.has_news(node, poll.known) || self.streams.contains_key(*node) || poll.reply.is_closed()
+        };
+        let nodes: Vec<NodeName> = self.polls.iter().filter(news).map(|(node, _)| node.clone()).collect();
+        for node in nodes {
+            if let Some(poll) = self.polls.remove(&node) {
+                self.answer_poll(&node, poll);
+            }
+        }
+    }
+
+    fn answer_poll(&mut self, node: &NodeName, poll: Poll) {
+        if poll.reply.is_closed() {
+            return;
+        }
+        let delta = self.cluster.delta(node, poll.known);
+        let answer = SyncAnswer {
+            known: Known { cluster: self.cluster.id, epoch: self.cluster.epoch, revision: delta.revision },
+            base: if delta.whole { None } else { poll.known },
+            whole: delta.whole,
+            assignments: delta.assignments,
+            events_seen: self.cluster.node(node).map_or(0, |member| member.node.events_seen),
+            streams: self.streams.remove(node).unwrap_or_default(),
+        };
+        if let Err(Answer::News(lost)) = poll.reply.send(Answer::News(Box::new(answer))) {
+            self.streams.entry(node.clone()).or_default().extend(lost.streams);
+        }
+    }
+
+    fn nodes(&self) -> Vec<NodeView> {
+        let views = self.cluster.nodes().map(|member| {
+            let usage = &member.usage;
+            let allocated = Allocated { tasks: usage.tasks, cpu: usage.cpu, memory: usage.memory, disk: usage.disk };
+            NodeView::new(&member.node, allocated, self.stats.get(&member.node.name).cloned())
+        });
+        views.collect()
+    }
+
+    async fn prune(&mut self) -> Result<bool, Error> {
+        let retention = i64::try_from(self.patience.retention.as_millis()).unwrap_or(i64::MAX);
+        let before = self.clock.now().wall.millis().saturating_sub(retention);
+        match self.store.prune(crate::model::time::Timestamp::from_millis(before)).await {
+            Ok(pruned) => Ok(pruned > 0),
+            Err(error) if error.must_exit() => Err(error),
+            Err(error) => {
+                tracing::warn!("old events could not be pruned: {error}");
+                Ok(false)
+            }
+        }
+    }
+}
+
+fn restore(state: ManagerState, scheduler: SchedulerKind, now: Now) -> Cluster {
+    let restored = Restored {
+        id: state.cluster,
+        epoch: state.epoch,
+        revision: state.revision,
+        next_seq: state.next_task_seq,
+        tasks: state.tasks,
+        nodes: state.nodes,
+        requests: state.requests,
+    };
+    Cluster::restore(restored, scheduler, now.moment)
+}

@@ -1,0 +1,94 @@
+//! What is said to a manager's keeper, and what it answers.
+
+use tokio::sync::oneshot;
+
+use crate::model::id::{NodeName, TaskId};
+use crate::model::request::Request;
+use crate::plan::cluster::change::{Refusal, Submission};
+use crate::store::Error;
+use crate::wire::node::Node;
+use crate::wire::sync::{StreamRequest, SyncAnswer, SyncRequest};
+
+/// One thing said, and where the answer goes. Answered once it is durable.
+#[derive(Debug)]
+pub struct Word {
+    /// What.
+    pub message: Message,
+    /// Where the answer goes.
+    pub reply: oneshot::Sender<Answer>,
+}
+
+/// What can be said.
+#[derive(Debug)]
+pub enum Message {
+    /// A user wants a task.
+    Submit {
+        /// The task.
+        submission: Submission,
+        /// What is remembered for repetitions.
+        request: Request,
+    },
+    /// A user wants a task to stop.
+    Stop {
+        /// Which.
+        task: TaskId,
+        /// What is remembered for repetitions, when it was a `TaskEvent`.
+        request: Option<Request>,
+    },
+    /// A worker speaks.
+    Sync {
+        /// Which.
+        node: NodeName,
+        /// What it says.
+        request: Box<SyncRequest>,
+    },
+    /// A user wants to read a task's output.
+    Stream {
+        /// Which worker has it.
+        node: NodeName,
+        /// What is wanted.
+        request: StreamRequest,
+    },
+    /// A user wants to see the nodes.
+    Nodes,
+}
+
+/// What is answered.
+#[derive(Debug)]
+pub enum Answer {
+    /// It is durable.
+    Done,
+    /// It was done before: the answer is in the store.
+    Repeated,
+    /// It is not done, and nothing has changed.
+    Refused(Refused),
+    /// A worker's word is durable. Never sent: [`Answer::News`] follows.
+    Synced,
+    /// What a worker must know.
+    News(Box<SyncAnswer>),
+    /// The nodes.
+    Nodes(Vec<Node>),
+}
+
+/// Why something is not done.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Refused {
+    /// It breaks a rule of the cluster.
+    #[error(transparent)]
+    Rule(#[from] Refusal),
+    /// There is no room to write it down.
+    #[error("{0}")]
+    OutOfSpace(String),
+    /// It could not be written down.
+    #[error("{0}")]
+    Store(String),
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Full(why) => Self::OutOfSpace(why),
+            error => Self::Store(error.to_string()),
+        }
+    }
+}

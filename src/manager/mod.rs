@@ -1,0 +1,147 @@
+//! The manager: keeps what is wanted, decides where it runs, tells the workers, and answers people.
+
+pub mod http;
+pub mod keeper;
+pub mod message;
+pub mod pipes;
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::model::id::{NodeName, RequestId, TaskId};
+use crate::model::request::Request;
+use crate::model::task::Task;
+use crate::store::manager::ManagerReader;
+use crate::wire::node::Node as NodeView;
+use crate::wire::submission::BindRoots;
+use crate::wire::sync::{StreamRequest, SyncAnswer, SyncRequest};
+use crate::wire::task::Task as TaskView;
+use keeper::{Ends, EventFeed, Silent};
+use message::{Answer, Message, Refused, Word};
+use pipes::Pipes;
+
+/// What handlers hold of the manager. Cheap to clone.
+#[derive(Clone)]
+pub struct Manager {
+    inbox: mpsc::Sender<Word>,
+    feed: EventFeed,
+    silent: watch::Receiver<Silent>,
+    /// What is committed.
+    pub reader: ManagerReader,
+    /// Where bind mounts may come from.
+    pub roots: Arc<BindRoots>,
+    /// Outputs on their way from workers to readers.
+    pub pipes: Pipes,
+    /// What time it is.
+    pub clock: Clock,
+    /// Ends what would go on for ever.
+    pub stop: CancellationToken,
+}
+
+/// Why the manager did not do what it was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Trouble {
+    /// It said no, and nothing has changed.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// It is stopping: what became of it is unknown.
+    #[error("orc is stopping; send the same request again once it is back")]
+    Stopping,
+}
+
+/// What became of a user's word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accepted {
+    /// It is durable.
+    Now,
+    /// It was accepted before.
+    Before,
+}
+
+impl Manager {
+    /// What handlers hold of a keeper.
+    pub fn new(ends: Ends, reader: ManagerReader, roots: BindRoots, stop: CancellationToken) -> Self {
+        Self {
+            inbox: ends.inbox,
+            feed: ends.feed,
+            silent: ends.silent,
+            reader,
+            roots: Arc::new(roots),
+            pipes: Pipes::default(),
+            clock: Clock,
+            stop,
+        }
+    }
+
+    async fn ask(&self, message: Message) -> Result<Answer, Trouble> {
+        let (reply, answer) = oneshot::channel();
+        self.inbox.send(Word { message, reply }).await.map_err(|_| Trouble::Stopping)?;
+        match answer.await {
+            Ok(Answer::Refused(refused)) => Err(Trouble::Refused(refused)),
+            Ok(answer) => Ok(answer),
+            Err(_) => Err(Trouble::Stopping),
+        }
+    }
+
+    /// Writes down that a task is wanted.
+    pub async fn submit(
+        &self,
+        submission: crate::plan::cluster::change::Submission,
+        request: Request,
+    ) -> Result<Accepted, Trouble> {
+        self.ask(Message::Submit { submission, request }).await.map(|answer| accepted(&answer))
+    }
+
+    /// Writes down that a task is to stop.
+    pub async fn stop_task(&self, task: TaskId, request: Option<Request>) -> Result<Accepted, Trouble> {
+        self.ask(Message::Stop { task, request }).await.map(|answer| accepted(&answer))
+    }
+
+    /// Takes in what a worker says; waits for news for it.
+    pub async fn sync(&self, node: NodeName, request: SyncRequest) -> Result<SyncAnswer, Trouble> {
+        match self.ask(Message::Sync { node, request: Box::new(request) }).await? {
+            Answer::News(news) => Ok(*news),
+            _ => Err(Trouble::Stopping),
+        }
+    }
+
+    /// Asks a worker to send a task's output.
+    pub async fn ask_for_stream(&self, node: NodeName, request: StreamRequest) -> Result<(), Trouble> {
+        self.ask(Message::Stream { node, request }).await.map(drop)
+    }
+
+    /// The nodes, by name.
+    pub async fn nodes(&self) -> Result<Vec<NodeView>, Trouble> {
+        match self.ask(Message::Nodes).await? {
+            Answer::Nodes(nodes) => Ok(nodes),
+            _ => Err(Trouble::Stopping),
+        }
+    }
+
+    /// What was answered to a request that was accepted before.
+    pub async fn answered(&self, id: RequestId) -> Result<Option<Request>, crate::store::Error> {
+        self.reader.request(id).await
+    }
+
+    /// Lines of history as they become durable.
+    pub fn feed(&self) -> tokio::sync::broadcast::Receiver<Arc<[crate::store::manager::StoredEvent]>> {
+        self.feed.subscribe()
+    }
+
+    /// A task as people see it: of one on a node that is not heard of, nobody knows whether it still runs.
+    pub fn view(&self, task: &Task) -> TaskView {
+        let mut view = TaskView::from(task);
+        let silent = self.silent.borrow();
+        if let Some(message) = task.node.as_ref().filter(|_| !task.state.is_final()).and_then(|node| silent.get(node)) {
+            view.message = format!("{} is {message}; last known: {}", view.node, task.message);
+        }
+        view
+    }
+}
+
+fn accepted(answer: &Answer) -> Accepted {
+    if matches!(answer, Answer::Repeated) { Accepted::Before } else { Accepted::Now }
+}

@@ -1,0 +1,106 @@
+//! A worker: keeps on its engine what is wanted of it, with or without its manager, and tells what it sees.
+
+pub mod calls;
+pub mod hints;
+pub mod http;
+pub mod keeper;
+pub mod machine;
+pub mod output;
+pub mod probe;
+pub mod sync;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::model::container::Owner;
+use crate::model::id::{ContainerId, TaskId};
+use crate::model::node::NodeFacts;
+use crate::model::task::{Report, Task};
+use crate::plan::host::call::Outcome;
+use crate::plan::host::note::Hint;
+use crate::plan::host::tell::Told;
+use crate::wire::sync::{Known, NumberedEvent};
+
+/// What is said to a worker's keeper.
+#[derive(Debug)]
+pub enum Said {
+    /// A call came back.
+    Outcome(Outcome),
+    /// The engine called something out.
+    Hint(Hint),
+    /// The engine's connection broke.
+    EngineMayBeGone,
+    /// The manager spoke.
+    Told {
+        /// What is wanted.
+        told: Box<Told>,
+        /// What it has taken in.
+        receipt: Receipt,
+    },
+    /// What is there for the manager?
+    Bundle(oneshot::Sender<Bundle>),
+    /// What are the tasks?
+    Tasks(oneshot::Sender<Vec<Task>>),
+}
+
+/// What a manager has durably taken in.
+#[derive(Debug, Clone, Default)]
+pub struct Receipt {
+    /// Reports, by the number of the change that they told.
+    pub reports: Vec<(TaskId, u64)>,
+    /// Events up to this number.
+    pub events: u64,
+}
+
+/// What a worker has to tell.
+#[derive(Debug)]
+pub struct Bundle {
+    /// What it knows of what is wanted.
+    pub known: Option<Known>,
+    /// Why its engine does not answer.
+    pub engine_trouble: Option<String>,
+    /// What has changed.
+    pub reports: Vec<Report>,
+    /// What happened.
+    pub events: Vec<NumberedEvent>,
+    /// Live tasks.
+    pub live: usize,
+}
+
+/// What others hold of a worker's keeper. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Worker {
+    said: mpsc::Sender<Said>,
+    /// Changes when there is something new to tell.
+    news: watch::Receiver<u64>,
+    /// Whose containers are its own.
+    owner: watch::Receiver<Option<Owner>>,
+    /// What is said of its machine.
+    pub facts: watch::Receiver<NodeFacts>,
+}
+
+impl Worker {
+    async fn say(&self, said: Said) {
+        // A keeper that is gone needs no news.
+        let _ = self.said.send(said).await;
+    }
+
+    /// Its tasks, by ID; empty when it is stopping.
+    pub async fn tasks(&self) -> Vec<Task> {
+        let (reply, answer) = oneshot::channel();
+        self.say(Said::Tasks(reply)).await;
+        answer.await.unwrap_or_default()
+    }
+
+    /// What it has to tell; `None` when it is stopping.
+    pub async fn bundle(&self) -> Option<Bundle> {
+        let (reply, answer) = oneshot::channel();
+        self.say(Said::Bundle(reply)).await;
+        answer.await.ok()
+    }
+
+    /// The container of a task, as far as it is known.
+    pub async fn container_of(&self, task: TaskId) -> Option<ContainerId> {
+        let tasks = self.tasks().await;
+        tasks.into_iter().find(|known| known.id == task).and_then(|known| known.observed.container)
+    }
+}

@@ -1,0 +1,182 @@
+//! The worker's side of the one conversation with its manager: it dials, tells, and waits for news.
+//!
+//! Mostly one question hangs at the manager. What happens meanwhile goes out with a second one, which makes the
+//! manager answer the first: nothing is ever cut off.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::machine::{self, Gauge};
+use super::{Bundle, Receipt, Said, Worker, output};
+use crate::client::{Client, ClientError};
+use crate::engine::Engine;
+use crate::model::id::{InstanceId, NodeName};
+use crate::model::node::NodeLoad;
+use crate::plan::host::tell::Told;
+use crate::wire::sync::{SyncAnswer, SyncRequest};
+
+/// A question hangs at most so long: the heartbeat.
+const WAIT: Duration = Duration::from_secs(1);
+
+/// An answer that takes so much longer than that is lost.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Outputs that are sent at a time.
+const OUTPUTS: usize = 64;
+
+const FIRST_RETRY: Duration = Duration::from_millis(100);
+const LONGEST_RETRY: Duration = Duration::from_secs(2);
+
+/// The conversation. Consumed by [`Sync::run`].
+pub struct Sync<E> {
+    /// The worker's name.
+    pub node: NodeName,
+    /// The worker.
+    pub worker: Worker,
+    /// Its engine, for outputs.
+    pub engine: Arc<E>,
+    /// Whom it talks with.
+    pub manager: Client,
+    /// Where outputs are sent from.
+    pub tracker: TaskTracker,
+}
+
+/// What came of one question.
+struct Exchanged {
+    receipt: Receipt,
+    base: Option<u64>,
+    result: Result<SyncAnswer, ClientError>,
+}
+
+/// What is read of the machine, now and then.
+#[derive(Default)]
+struct Readings {
+    gauge: Gauge,
+    load: NodeLoad,
+    read_at: Option<tokio::time::Instant>,
+}
+
+impl<E: Engine> Sync<E> {
+    /// Talks until `stop`.
+    pub async fn run(self, stop: CancellationToken) {
+        let instance = InstanceId::generate();
+        let mut news = self.worker.news.clone();
+        let mut readings = Readings::default();
+        let mut questions = FuturesUnordered::new();
+        let outputs = Arc::new(Semaphore::new(OUTPUTS));
+        let mut failures = 0_u32;
+        loop {
+            if questions.is_empty() || (questions.len() < 2 && news.has_changed().unwrap_or(false)) {
+                news.borrow_and_update();
+                let Some(bundle) = self.worker.bundle().await else { return };
+                questions.push(self.ask(self.question(instance, bundle, &mut readings)));
+            }
+            let room = questions.len() < 2;
+            tokio::select! {
+                // Cancel-safe: questions stay in their set, and news stays changed until it is looked at.
+                () = stop.cancelled() => return,
+                Some(exchanged) = questions.next() => match exchanged.result {
+                    Ok(answer) => {
+                        if failures > 0 {
+                            tracing::info!("the manager answers again");
+                        }
+                        failures = 0;
+                        self.hear(answer, exchanged.receipt, exchanged.base, &outputs).await;
+                    }
+                    Err(error) => {
+                        if failures == 0 {
+                            tracing::warn!("the manager is away, and this worker goes on by itself: {error}");
+                        }
+                        failures += 1;
+                        let wait = FIRST_RETRY.saturating_mul(1 << failures.min(10)).min(LONGEST_RETRY);
+                        if stop.run_until_cancelled(tokio::time::sleep(jittered(wait, instance, failures))).await.is_none() {
+                            return;
+                        }
+                    }
+                },
+                changed = news.changed(), if room => if changed.is_err() { return } else { news.mark_changed() },
+            }
+        }
+    }
+
+    fn question(&self, instance: InstanceId, bundle: Bundle, readings: &mut Readings) -> SyncRequest {
+        let stats = readings.read(bundle.live);
+        SyncRequest {
+            instance,
+            known: bundle.known,
+            facts: self.worker.facts.borrow().clone(),
+            load: readings.load,
+            engine_trouble: bundle.engine_trouble,
+            stats,
+            reports: bundle.reports,
+            events: bundle.events,
+            wait_ms: u64::try_from(WAIT.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+
+    async fn ask(&self, request: SyncRequest) -> Exchanged {
+        let receipt = Receipt {
+            reports: request.reports.iter().map(|report| (report.task, report.observed.seq)).collect(),
+            events: request.events.last().map_or(0, |event| event.seq),
+        };
+        let base = request.known.map(|known| known.revision);
+        let path = format!("/nodes/{}/sync", self.node);
+        Exchanged { receipt, base, result: self.manager.post(&path, &request, WAIT + PATIENCE).await }
+    }
+
+    async fn hear(&self, answer: SyncAnswer, receipt: Receipt, base: Option<u64>, outputs: &Arc<Semaphore>) {
+        for request in answer.streams {
+            let output = output::send(
+                self.engine.clone(),
+                self.worker.clone(),
+                self.manager.clone(),
+                format!("/nodes/{}/streams/{}", self.node, request.id),
+                request,
+            );
+            let Ok(turn) = outputs.clone().try_acquire_owned() else {
+                tracing::warn!("more than {OUTPUTS} outputs are being read at once; one more is not sent");
+                continue;
+            };
+            self.tracker.spawn(async move {
+                output.await;
+                drop(turn);
+            });
+        }
+        let told = Told {
+            cluster: answer.known.cluster,
+            epoch: answer.known.epoch,
+            base: answer.base.and(base),
+            revision: answer.known.revision,
+            whole: answer.whole,
+            assignments: answer.assignments,
+        };
+        self.worker.say(Said::Told { told: Box::new(told), receipt }).await;
+    }
+}
+
+impl Readings {
+    /// Reads the machine when the last reading is older than a heartbeat; what `/stats` shows, when it did.
+    fn read(&mut self, live: usize) -> Option<serde_json::Value> {
+        let now = tokio::time::Instant::now();
+        if self.read_at.is_some_and(|at| now.duration_since(at) < WAIT) {
+            return None;
+        }
+        self.read_at = Some(now);
+        let stats = machine::stats(live);
+        self.load = self.gauge.load(&stats);
+        serde_json::to_value(&stats).ok()
+    }
+}
+
+/// Up to a quarter less, different for each worker and each try, so that workers do not come back in step.
+fn jittered(wait: Duration, instance: InstanceId, failures: u32) -> Duration {
+    let text = format!("{instance}/{failures}");
+    let sum = text.bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
+    wait.mul_f64(1.0 - 0.25 * f64::from(sum % 1000) / 1000.0)
+}
