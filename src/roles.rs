@@ -219,10 +219,11 @@ async fn start_worker(
 
 fn docker_env(settings: &Settings) -> DockerEnv {
     let docker = &settings.docker;
+    let in_home = || std::env::home_dir().map(|home| home.join(".docker"));
     DockerEnv {
         host: docker.host.clone(),
-        config_dir: docker.config_dir.clone(),
-        tls_verify: docker.tls_verify.then(|| "1".to_owned()),
+        config_dir: docker.config_dir.clone().or_else(in_home),
+        tls_verify: docker.tls_verify,
         ..DockerEnv::default()
     }
 }

@@ -5,6 +5,8 @@ mod engine_conformance;
 #[cfg(test)]
 mod engine_lost_answers;
 #[cfg(test)]
+mod engine_pull;
+#[cfg(test)]
 mod serve;
 #[cfg(test)]
 mod support;

@@ -16,10 +16,10 @@ pub struct DockerEnv {
     pub host: Option<String>,
     /// `DOCKER_CONTEXT`, which says where the engine is when `DOCKER_HOST` does not.
     pub context: Option<String>,
-    /// `DOCKER_CONFIG`, or `.docker` in the home directory: where contexts are kept.
+    /// `DOCKER_CONFIG`, or `.docker` in the home directory: where contexts and registry logins are kept.
     pub config_dir: Option<PathBuf>,
-    /// `DOCKER_TLS_VERIFY`: any text turns TLS on.
-    pub tls_verify: Option<String>,
+    /// `DOCKER_TLS_VERIFY`: whether it has any text.
+    pub tls_verify: bool,
     /// `DOCKER_API_VERSION`: `1.41`; not set = whatever the engine speaks.
     pub api_version: Option<String>,
 }
@@ -46,7 +46,7 @@ impl DockerEnv {
             None => self.context_host()?,
         };
         let address = host.as_deref().map_or_else(|| Ok(Address::Unix(DEFAULT_SOCKET.into())), parse)?;
-        if matches!(address, Address::Tcp(_)) && set(self.tls_verify.as_ref()).is_some() {
+        if matches!(address, Address::Tcp(_)) && self.tls_verify {
             return Err(InvalidAddress(
                 "DOCKER_TLS_VERIFY is set, but orc speaks with a Docker Engine over a Unix socket or plain TCP \
                  only: run orc's worker beside the engine, or unset it where the network is trusted"
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn tls_is_refused_and_not_ignored() {
-        let env = DockerEnv { tls_verify: Some("1".to_owned()), ..env("tcp://10.0.0.7:2376") };
+        let env = DockerEnv { tls_verify: true, ..env("tcp://10.0.0.7:2376") };
         assert!(env.address().unwrap_err().to_string().starts_with("DOCKER_TLS_VERIFY is set"));
     }
 

@@ -23,6 +23,7 @@ use futures_util::stream::BoxStream;
 use tokio::sync::watch;
 
 pub use self::address::{DockerEnv, InvalidAddress};
+use self::credentials::Logins;
 use super::{Deadlines, Engine, EngineEvent, EngineInfo, LogChunk, LogOptions, labels};
 use crate::model::container::{Container, Failure, Identity, Owner};
 use crate::model::id::ContainerId;
@@ -38,6 +39,7 @@ pub struct Docker {
     calls: bollard::Docker,
     /// For those that do not.
     streams: bollard::Docker,
+    logins: Logins,
     deadlines: Deadlines,
 }
 
@@ -48,6 +50,7 @@ impl Docker {
         Ok(Self {
             calls: transport::client(address.clone(), prefix.clone(), transport::ANSWER_LIMIT)?,
             streams: transport::client(address, prefix, u64::MAX)?,
+            logins: Logins::in_directory(env.config_dir.as_deref()),
             deadlines,
         })
     }
@@ -147,7 +150,7 @@ impl Engine for Docker {
     }
 
     async fn pull(&self, image: &str, progress: watch::Sender<String>) -> Result<(), Failure> {
-        pull::pull(&self.streams, image, self.deadlines.pull_idle, &progress).await
+        pull::pull(&self.streams, &self.logins, image, self.deadlines.pull_idle, &progress).await
     }
 
     fn events(&self, owner: &Owner) -> BoxStream<'static, Result<EngineEvent, Failure>> {

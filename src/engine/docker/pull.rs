@@ -9,7 +9,8 @@ use bollard::query_parameters::CreateImageOptionsBuilder;
 use futures_util::StreamExt;
 use tokio::sync::watch;
 
-use super::{credentials, failure};
+use super::credentials::Logins;
+use super::failure;
 use crate::model::container::Failure;
 
 /// The registry of images that name none.
@@ -18,11 +19,12 @@ pub(super) const DOCKER_HUB: &str = "docker.io";
 /// Pulls `image`, and gives up when nothing moved for `idle`.
 pub(super) async fn pull(
     client: &bollard::Docker,
+    logins: &Logins,
     image: &str,
     idle: Duration,
     progress: &watch::Sender<String>,
 ) -> Result<(), Failure> {
-    let credentials = credentials::of_registry(registry(image)).await;
+    let credentials = logins.find(registry(image)).await;
     let options = CreateImageOptionsBuilder::new().from_image(&with_tag(image)).build();
     let mut messages = client.create_image(Some(options), None, credentials);
     let mut layers = Layers::default();

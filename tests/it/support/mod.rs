@@ -5,4 +5,5 @@ pub(crate) mod fake_rig;
 pub(crate) mod patience;
 pub(crate) mod proxy;
 pub(crate) mod real_rig;
+pub(crate) mod registries;
 pub(crate) mod rig;

@@ -23,7 +23,7 @@ pub(crate) struct RealRig {
     engine: Docker,
     owner: Owner,
     /// The same engine, past orc.
-    raw: bollard::Docker,
+    pub(crate) raw: bollard::Docker,
 }
 
 impl RealRig {
@@ -59,14 +59,20 @@ pub(crate) fn docker_host() -> String {
     std::env::var("DOCKER_HOST").unwrap_or_else(|_| "unix:///var/run/docker.sock".to_owned())
 }
 
-/// Removes every container with a cluster's label.
+/// Removes every container with a cluster's label, and every image that is named after it.
 async fn remove_all_of(raw: &bollard::Docker, cluster: &str) {
-    let filters = HashMap::from([("label", vec![format!("{}={cluster}", labels::CLUSTER)])]);
-    let filters: HashMap<String, _> =
-        filters.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
-    let options = query::ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
+    let filter = |key: &str, value: String| HashMap::from([(key.to_owned(), vec![value])]);
+    let labelled = filter("label", format!("{}={cluster}", labels::CLUSTER));
+    let options = query::ListContainersOptionsBuilder::new().all(true).filters(&labelled).build();
     for container in raw.list_containers(Some(options)).await.unwrap() {
         remove(raw, &container.id.unwrap_or_default()).await;
+    }
+    let named = filter("reference", format!("*/orc-test/{cluster}"));
+    let options = query::ListImagesOptionsBuilder::new().filters(&named).build();
+    for image in raw.list_images(Some(options)).await.unwrap() {
+        for name in image.repo_tags.iter().filter(|name| name.contains(cluster)) {
+            raw.remove_image(name, None::<query::RemoveImageOptions>, None).await.unwrap();
+        }
     }
 }
 
