@@ -169,7 +169,11 @@ fn default_name(number: u16) -> NodeName {
     format!("worker-{number}").parse().expect("\"worker-\" and a number is a node name")
 }
 
-async fn start_manager(process: &Process, settings: &Settings, prepared: PreparedManager) -> Result<(), RoleError> {
+async fn start_manager(
+    process: &Process,
+    settings: &Settings,
+    prepared: PreparedManager,
+) -> Result<(), RoleError> {
     let reader = prepared.store.reader();
     let patience = Patience { retention: settings.retention, ..Patience::default() };
     let (keeper, ends) = manager::keeper::Keeper::open(prepared.store, settings.scheduler, patience).await?;
@@ -285,4 +289,3 @@ impl Signals {
         }
     }
 }
-

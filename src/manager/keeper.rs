@@ -9,10 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::message::{Answer, Message, Refused, Word};
+use super::polls::Poll;
 use crate::clock::Clock;
 use crate::model::event::Event;
 use crate::model::id::NodeName;
@@ -24,7 +25,7 @@ use crate::plan::cluster::{Cluster, Restored};
 use crate::store::Error;
 use crate::store::manager::{Batch, ManagerState, ManagerStore, StoredEvent};
 use crate::wire::node::{Allocated, Node as NodeView};
-use crate::wire::sync::{Known, StreamRequest, SyncAnswer, SyncRequest};
+use crate::wire::sync::{StreamRequest, SyncRequest};
 
 /// The most words that go into one write.
 const GROUP: usize = 1024;
@@ -49,25 +50,18 @@ pub type Silent = Arc<BTreeMap<NodeName, String>>;
 
 /// The owner. Consumed by [`Keeper::run`].
 pub struct Keeper {
-    cluster: Cluster,
+    pub(super) cluster: Cluster,
     store: ManagerStore,
     next_event: u64,
     patience: Patience,
     clock: Clock,
     inbox: mpsc::Receiver<Word>,
-    polls: BTreeMap<NodeName, Poll>,
-    streams: BTreeMap<NodeName, Vec<StreamRequest>>,
+    pub(super) polls: BTreeMap<NodeName, Poll>,
+    pub(super) streams: BTreeMap<NodeName, Vec<StreamRequest>>,
     stats: BTreeMap<NodeName, Value>,
     feed: EventFeed,
     silent: watch::Sender<Silent>,
-    /// The rows that orc cannot read, as last told.
     draft: Draft,
-}
-
-/// A worker that waits for news.
-struct Poll {
-    known: Option<u64>,
-    reply: oneshot::Sender<Answer>,
 }
 
 /// What goes into the next write beside the dirty rows.
@@ -89,11 +83,20 @@ pub struct Ends {
 
 impl Keeper {
     /// Reads the store and takes it over.
-    pub async fn open(mut store: ManagerStore, scheduler: SchedulerKind, patience: Patience) -> Result<(Self, Ends), Error> {
+    pub async fn open(
+        mut store: ManagerStore,
+        scheduler: SchedulerKind,
+        patience: Patience,
+    ) -> Result<(Self, Ends), Error> {
         let clock = Clock;
         let state = store.load().await?;
         for row in &state.unreadable {
-            tracing::error!(task.id = row.id, task.name = row.name, "left alone, because its row cannot be read: {}", row.reason);
+            tracing::error!(
+                task.id = row.id,
+                task.name = row.name,
+                "left alone, because its row cannot be read: {}",
+                row.reason
+            );
         }
         let next_event = state.next_event_seq;
         let cluster = restore(state, scheduler, clock.now());
@@ -184,13 +187,11 @@ impl Keeper {
 
     fn take(&mut self, message: &Message, now: Now) -> Answer {
         match message {
-            Message::Submit { .. } if self.store.health().tight => {
-                Answer::Refused(Refused::OutOfSpace(
-                    "the disk of the manager's database is full: nothing new is accepted until there is room; \
+            Message::Submit { .. } if self.store.health().tight => Answer::Refused(Refused::OutOfSpace(
+                "the disk of the manager's database is full: nothing new is accepted until there is room; \
                      stopping tasks goes on"
-                        .to_owned(),
-                ))
-            }
+                    .to_owned(),
+            )),
             Message::Submit { submission, request } => {
                 let name = submission.spec.name.clone();
                 let applied = self.cluster.apply(&Change::Submit(submission.clone()), now);
@@ -236,7 +237,13 @@ impl Keeper {
             let seq = self.next_event;
             self.next_event += 1;
             let task_name = name.to_owned();
-            self.draft.events.push(StoredEvent { seq, source: "manager".to_owned(), source_seq: seq, task_name, event });
+            self.draft.events.push(StoredEvent {
+                seq,
+                source: "manager".to_owned(),
+                source_seq: seq,
+                task_name,
+                event,
+            });
         }
     }
 
@@ -265,7 +272,13 @@ impl Keeper {
             // Only a task of this cluster can be named; a forgotten one leaves its name behind.
             let event = Event { node: Some(node.clone()), ..numbered.event.clone() };
             let task_name = self.name_of(event.task);
-            self.draft.events.push(StoredEvent { seq, source: node.to_string(), source_seq: numbered.seq, task_name, event });
+            self.draft.events.push(StoredEvent {
+                seq,
+                source: node.to_string(),
+                source_seq: numbered.seq,
+                task_name,
+                event,
+            });
         }
         for report in &request.reports {
             self.decide(&Change::Report { node: node.clone(), report: report.clone() }, now);
@@ -316,7 +329,9 @@ impl Keeper {
         }
         match self.commit().await {
             Err(error) if error.must_exit() => return Err(error),
-            Err(error) => tracing::warn!("what was decided could not be written and is decided anew: {error}"),
+            Err(error) => {
+                tracing::warn!("what was decided could not be written and is decided anew: {error}")
+            }
             Ok(()) => self.answer_polls(),
         }
         Ok(more)
@@ -330,7 +345,12 @@ impl Keeper {
             revision: self.cluster.revision(),
             tasks: dirty.tasks.iter().filter_map(|id| self.cluster.task(*id)).cloned().collect(),
             forgotten: dirty.forgotten.into_iter().collect(),
-            nodes: dirty.nodes.iter().filter_map(|name| self.cluster.node(name)).map(|member| member.node.clone()).collect(),
+            nodes: dirty
+                .nodes
+                .iter()
+                .filter_map(|name| self.cluster.node(name))
+                .map(|member| member.node.clone())
+                .collect(),
             events: draft.events,
             requests: draft.requests,
         };
@@ -370,7 +390,7 @@ impl Keeper {
     fn answer(&mut self, words: Vec<Word>, answers: Vec<Answer>) {
         for (word, answer) in words.into_iter().zip(answers) {
             match (word.message, answer) {
-                (Message::Sync { node, request }, Answer::Synced) => self.synced(node, &request, word.reply),
+                (Message::Sync { node, request }, Answer::Synced) => self.synced(&node, &request, word.reply),
                 // Whoever asked may have gone.
                 (_, answer) => _ = word.reply.send(answer),
             }
@@ -378,54 +398,11 @@ impl Keeper {
         self.answer_polls();
     }
 
-    /// Answers a worker now, or once there is news: whoever brought something waits for its receipt only.
-    fn synced(&mut self, node: NodeName, request: &SyncRequest, reply: oneshot::Sender<Answer>) {
-        let ours = request.known.filter(|known| known.cluster == self.cluster.id);
-        let known = ours.map(|known| known.revision);
-        let brought = !request.reports.is_empty() || !request.events.is_empty();
-        let behind = ours.is_none_or(|known| known.epoch != self.cluster.epoch);
-        let poll = Poll { known, reply };
-        if brought || behind || request.wait_ms == 0 {
-            self.answer_poll(&node, poll);
-        } else if let Some(superseded) = self.polls.insert(node.clone(), poll) {
-            self.answer_poll(&node, superseded);
-        }
-    }
-
-    fn answer_polls(&mut self) {
-        let news = |(node, poll): &(&NodeName, &Poll)| {
-            self.cluster.has_news(node, poll.known) || self.streams.contains_key(*node) || poll.reply.is_closed()
-        };
-        let nodes: Vec<NodeName> = self.polls.iter().filter(news).map(|(node, _)| node.clone()).collect();
-        for node in nodes {
-            if let Some(poll) = self.polls.remove(&node) {
-                self.answer_poll(&node, poll);
-            }
-        }
-    }
-
-    fn answer_poll(&mut self, node: &NodeName, poll: Poll) {
-        if poll.reply.is_closed() {
-            return;
-        }
-        let delta = self.cluster.delta(node, poll.known);
-        let answer = SyncAnswer {
-            known: Known { cluster: self.cluster.id, epoch: self.cluster.epoch, revision: delta.revision },
-            base: if delta.whole { None } else { poll.known },
-            whole: delta.whole,
-            assignments: delta.assignments,
-            events_seen: self.cluster.node(node).map_or(0, |member| member.node.events_seen),
-            streams: self.streams.remove(node).unwrap_or_default(),
-        };
-        if let Err(Answer::News(lost)) = poll.reply.send(Answer::News(Box::new(answer))) {
-            self.streams.entry(node.clone()).or_default().extend(lost.streams);
-        }
-    }
-
     fn nodes(&self) -> Vec<NodeView> {
         let views = self.cluster.nodes().map(|member| {
             let usage = &member.usage;
-            let allocated = Allocated { tasks: usage.tasks, cpu: usage.cpu, memory: usage.memory, disk: usage.disk };
+            let allocated =
+                Allocated { tasks: usage.tasks, cpu: usage.cpu, memory: usage.memory, disk: usage.disk };
             NodeView::new(&member.node, allocated, self.stats.get(&member.node.name).cloned())
         });
         views.collect()

@@ -4,6 +4,7 @@ pub mod http;
 pub mod keeper;
 pub mod message;
 pub mod pipes;
+mod polls;
 
 use std::sync::Arc;
 
@@ -135,7 +136,9 @@ impl Manager {
     pub fn view(&self, task: &Task) -> TaskView {
         let mut view = TaskView::from(task);
         let silent = self.silent.borrow();
-        if let Some(message) = task.node.as_ref().filter(|_| !task.state.is_final()).and_then(|node| silent.get(node)) {
+        if let Some(message) =
+            task.node.as_ref().filter(|_| !task.state.is_final()).and_then(|node| silent.get(node))
+        {
             view.message = format!("{} is {message}; last known: {}", view.node, task.message);
         }
         view

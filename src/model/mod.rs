@@ -2,8 +2,10 @@
 
 pub mod container;
 pub mod event;
+pub mod fingerprint;
 pub mod id;
 pub mod node;
+pub mod port;
 pub mod record;
 pub mod request;
 pub mod spec;

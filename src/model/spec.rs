@@ -4,12 +4,12 @@
 //! every later field has a default. Checking a user's input is the business of `wire`.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+
+use super::fingerprint::fingerprint;
+pub use super::port::{HostPort, Port, Protocol};
 
 /// One container to run. Limits of 0 mean unlimited.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -78,8 +78,7 @@ pub struct TaskSpec {
 impl TaskSpec {
     /// SHA-256 over the stored JSON, in hexadecimal: the label `orc.spec`.
     pub fn fingerprint(&self) -> String {
-        let json = serde_json::to_vec(self).unwrap_or_default();
-        Sha256::digest(json).iter().map(|byte| format!("{byte:02x}")).collect()
+        fingerprint(self)
     }
 
     /// The host ports that this task alone may hold on a node.
@@ -92,100 +91,6 @@ impl TaskSpec {
 /// `{}` in JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Empty {}
-
-/// A transport protocol of a port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Protocol {
-    /// `tcp`
-    Tcp,
-    /// `udp`
-    Udp,
-    /// `sctp`
-    Sctp,
-}
-
-impl Protocol {
-    /// Docker's word for it.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Tcp => "tcp",
-            Self::Udp => "udp",
-            Self::Sctp => "sctp",
-        }
-    }
-}
-
-/// A container's port: `7777/tcp`. Ordered by number, so that "the first port" means the lowest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Port {
-    /// 1 to 65535.
-    pub number: u16,
-    /// Its protocol.
-    pub protocol: Protocol,
-}
-
-impl FromStr for Port {
-    type Err = String;
-
-    /// Reads `7777/tcp`, and `7777` as TCP, as Docker does.
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (number, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
-        let protocol =
-            [Protocol::Tcp, Protocol::Udp, Protocol::Sctp].into_iter().find(|known| known.word() == protocol);
-        match (parse_port_number(number), protocol) {
-            (Some(number), Some(protocol)) => Ok(Self { number, protocol }),
-            _ => Err(format!("{text:?} is not a container port, such as \"7777/tcp\" or \"53/udp\"")),
-        }
-    }
-}
-
-/// A port number from 1 to 65535, digits only.
-fn parse_port_number(text: &str) -> Option<u16> {
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse().ok().filter(|number| digits && *number > 0)
-}
-
-impl fmt::Display for Port {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.number, self.protocol.word())
-    }
-}
-
-impl TryFrom<String> for Port {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl From<Port> for String {
-    fn from(port: Port) -> Self {
-        port.to_string()
-    }
-}
-
-/// A port of the host, written as text as Docker does: `"8080"`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct HostPort(pub u16);
-
-impl TryFrom<String> for HostPort {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        parse_port_number(&text).map(Self).ok_or_else(|| {
-            format!("{text:?} is not a host port: a number from 1 to 65535 is, as a text: \"8080\"")
-        })
-    }
-}
-
-impl From<HostPort> for String {
-    fn from(port: HostPort) -> Self {
-        port.0.to_string()
-    }
-}
 
 /// Who says on which host port a container port is published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -101,7 +101,7 @@ pub fn delay(streak: u32, task: TaskId, attempt: u32) -> Duration {
     }
     let doubled = FIRST_DELAY.saturating_mul(1 << (streak - 1).min(16));
     let capped = doubled.min(LONGEST_DELAY);
-    capped - capped.mul_f64(0.25 * fraction(task, attempt))
+    capped.mul_f64(1.0 - 0.25 * fraction(task, attempt))
 }
 
 /// A number from 0 to 1 that looks random and is the same for the same attempt: the restart of a worker does

@@ -90,7 +90,10 @@ impl ApiError {
 
     /// A refusal of whoever was asked in turn, as it is.
     pub fn passed_on(status: u16, message: impl Into<String>) -> Self {
-        Self { status: StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY), message: message.into() }
+        Self {
+            status: StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY),
+            message: message.into(),
+        }
     }
 
     /// Its status.

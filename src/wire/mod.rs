@@ -1,5 +1,6 @@
 //! All JSON: what comes in over HTTP and what goes out.
 
+mod checks;
 pub mod event;
 pub mod node;
 pub mod stats;

@@ -17,8 +17,7 @@ use crate::wire::submission::TaskEventInput;
 use crate::wire::task::{Task as TaskView, TaskEvent};
 
 /// What the 404 of an unknown path offers instead.
-pub const ROUTES: &[&str] =
-    &["GET and POST /tasks", "DELETE /tasks/{id}", "GET /stats", "GET /healthz"];
+pub const ROUTES: &[&str] = &["GET and POST /tasks", "DELETE /tasks/{id}", "GET /stats", "GET /healthz"];
 
 /// A manager that takes longer is away.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -9,14 +9,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::calls::Calls;
-use super::{Bundle, Receipt, Said, Worker};
+use super::telling::view;
+use super::{Receipt, Said, Worker};
 use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::model::container::Owner;
 use crate::model::id::{NodeName, TaskId};
 use crate::model::node::NodeFacts;
-use crate::model::record::Record;
-use crate::model::task::{Report, Task};
 use crate::plan::host::action::Action;
 use crate::plan::host::call::Call;
 use crate::plan::host::reconcile::{next_look, reconcile};
@@ -24,13 +23,9 @@ use crate::plan::host::tell::Told;
 use crate::plan::host::{Dirty, Host};
 use crate::store::Error;
 use crate::store::worker::{WorkerBatch, WorkerEvent, WorkerMeta, WorkerReader, WorkerStore};
-use crate::wire::sync::{Known, NumberedEvent};
 
 /// The most that is taken in before anything is decided.
 const GROUP: usize = 256;
-
-/// The most reports, and the most events, that go out together.
-const BUNDLE: usize = 300;
 
 /// Decisions that lead to decisions come to rest long before this.
 const ROUNDS: usize = 16;
@@ -43,9 +38,9 @@ const RETRY_WRITE: Duration = Duration::from_secs(1);
 
 /// The owner. Consumed by [`Keeper::run`].
 pub struct Keeper<E> {
-    host: Host,
+    pub(super) host: Host,
     store: WorkerStore,
-    reader: WorkerReader,
+    pub(super) reader: WorkerReader,
     meta: WorkerMeta,
     next_event: u64,
     clock: Clock,
@@ -56,9 +51,9 @@ pub struct Keeper<E> {
     /// What is called once it is.
     held: Vec<Call>,
     /// Changes that the manager has not taken in, by task.
-    untold: BTreeMap<TaskId, u64>,
+    pub(super) untold: BTreeMap<TaskId, u64>,
     /// Its own events that the manager has.
-    events_told: u64,
+    pub(super) events_told: u64,
     news: watch::Sender<u64>,
     owner: watch::Sender<Option<Owner>>,
     distrusted: Option<String>,
@@ -174,7 +169,9 @@ impl<E: Engine> Keeper<E> {
             Said::Told { told, receipt } => self.told(*told, &receipt),
             // Whoever asked may have gone.
             Said::Bundle(reply) => _ = reply.send(self.bundle().await),
-            Said::Tasks(reply) => _ = reply.send(self.host.slots().map(|slot| view(&slot.record, &self.host.node)).collect()),
+            Said::Tasks(reply) => {
+                _ = reply.send(self.host.slots().map(|slot| view(&slot.record, &self.host.node)).collect())
+            }
         }
     }
 
@@ -288,27 +285,6 @@ impl<E: Engine> Keeper<E> {
         }
     }
 
-    async fn bundle(&self) -> Bundle {
-        let slots = self.untold.keys().filter_map(|id| self.host.slot(*id)).take(BUNDLE);
-        let reports = slots.map(|slot| report(&slot.record)).collect();
-        let limit = u32::try_from(BUNDLE).unwrap_or(u32::MAX);
-        let events = match self.reader.events_after(self.events_told, limit).await {
-            Ok(page) => page.items,
-            Err(error) => {
-                tracing::warn!("this worker's events cannot be read, and are told later: {error}");
-                Vec::new()
-            }
-        };
-        let known = self.host.cluster.zip(self.host.revision);
-        Bundle {
-            known: known.map(|(cluster, revision)| Known { cluster, epoch: self.host.epoch, revision }),
-            engine_trouble: self.host.engine_trouble().map(ToOwned::to_owned),
-            reports,
-            events: events.into_iter().map(|event| NumberedEvent { seq: event.seq, event: event.event }).collect(),
-            live: self.host.slots().filter(|slot| !slot.record.state.is_final()).count(),
-        }
-    }
-
     async fn tend(&mut self) -> Result<(), Error> {
         self.store.tend().await?;
         if self.events_told > 0 {
@@ -332,35 +308,3 @@ fn log(event: &WorkerEvent) {
         event.event.message
     );
 }
-
-fn report(record: &Record) -> Report {
-    Report {
-        task: record.assignment.id,
-        placement: record.assignment.placement,
-        state: record.state,
-        observed: record.observed.clone(),
-        message: record.message.clone(),
-    }
-}
-
-/// The task of a record, as people see it.
-fn view(record: &Record, node: &NodeName) -> Task {
-    let observed = &record.observed;
-    let times = [observed.started_at, observed.finished_at].into_iter().flatten();
-    Task {
-        seq: 0,
-        id: record.assignment.id,
-        spec: record.assignment.spec.clone(),
-        pinned: None,
-        desired: record.assignment.desired,
-        node: Some(node.clone()),
-        placement: record.assignment.placement,
-        revision: 0,
-        state: record.state,
-        observed: observed.clone(),
-        message: record.message.clone(),
-        created_at: record.assignment.created_at,
-        updated_at: times.fold(record.assignment.created_at, Ord::max),
-    }
-}
-

@@ -166,7 +166,10 @@ mod tests {
         assert_eq!(memory.get("huge_pages_total"), 3);
         assert_eq!(memory.get("swap_free"), 0);
         let json = serde_json::to_string(&memory).unwrap();
-        assert!(json.starts_with(r#"{"mem_total":24000000,"mem_free":0,"mem_available":0,"buffers":0"#), "{json}");
+        assert!(
+            json.starts_with(r#"{"mem_total":24000000,"mem_free":0,"mem_available":0,"buffers":0"#),
+            "{json}"
+        );
     }
 
     #[test]

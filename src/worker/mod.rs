@@ -8,6 +8,7 @@ pub mod machine;
 pub mod output;
 pub mod probe;
 pub mod sync;
+mod telling;
 
 use tokio::sync::{mpsc, oneshot, watch};
 

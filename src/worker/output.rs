@@ -10,7 +10,13 @@ use crate::engine::{Engine, LogOptions};
 use crate::wire::sync::StreamRequest;
 
 /// Sends a task's output as the body of one request, and ends when it ends or nobody reads it any more.
-pub async fn send<E: Engine>(engine: Arc<E>, worker: Worker, manager: Client, path: String, request: StreamRequest) {
+pub async fn send<E: Engine>(
+    engine: Arc<E>,
+    worker: Worker,
+    manager: Client,
+    path: String,
+    request: StreamRequest,
+) {
     let container = worker.container_of(request.task).await;
     let options = LogOptions {
         follow: request.follow,

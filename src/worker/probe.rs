@@ -27,7 +27,8 @@ async fn get(address: &str, path: &str) -> Result<u16, String> {
     let stream = TcpStream::connect(address).await.map_err(|error| format!("was not accepted: {error}"))?;
     let (mut send, connection) =
         http1::handshake(TokioIo::new(stream)).await.map_err(|error| format!("was not answered: {error}"))?;
-    let request = Request::get(path).header(header::HOST, address).header(header::USER_AGENT, "orc-health-check");
+    let request =
+        Request::get(path).header(header::HOST, address).header(header::USER_AGENT, "orc-health-check");
     let request = request.body(Empty::<Bytes>::new()).map_err(|error| format!("cannot be asked: {error}"))?;
     let answer = send.send_request(request);
     tokio::pin!(answer, connection);

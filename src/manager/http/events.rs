@@ -90,7 +90,9 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<u64>, ApiError> {
     let Some(value) = headers.get("last-event-id") else { return Ok(None) };
     let text = value.to_str().unwrap_or_default();
     text.parse().map(Some).map_err(|_| {
-        ApiError::bad_request(format!("The header Last-Event-ID is {text:?}: it is the number of the last event that came"))
+        ApiError::bad_request(format!(
+            "The header Last-Event-ID is {text:?}: it is the number of the last event that came"
+        ))
     })
 }
 
@@ -106,7 +108,11 @@ async fn gap_after(manager: &Manager, since: u64) -> Result<Option<axum::respons
     let page = manager.reader.events_after(since, 1).await?;
     let first = page.items.first().map(|event| event.seq).filter(|first| *first > since + 1);
     Ok(first.map(|first| {
-        let data = format!("{{\"Message\":\"the events {} to {} are pruned or were never written\"}}", since + 1, first - 1);
+        let data = format!(
+            "{{\"Message\":\"the events {} to {} are pruned or were never written\"}}",
+            since + 1,
+            first - 1
+        );
         axum::response::sse::Event::default().event("gap").data(data)
     }))
 }
@@ -178,5 +184,8 @@ fn view(stored: &StoredEvent) -> Event {
 
 fn sse(stored: &StoredEvent) -> axum::response::sse::Event {
     let data = serde_json::to_string(&view(stored)).unwrap_or_default();
-    axum::response::sse::Event::default().id(stored.seq.to_string()).event(stored.event.kind.word()).data(data)
+    axum::response::sse::Event::default()
+        .id(stored.seq.to_string())
+        .event(stored.event.kind.word())
+        .data(data)
 }

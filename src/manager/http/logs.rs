@@ -56,10 +56,16 @@ pub async fn read(
     let since = query.since.as_deref().map(|since| read_since(since, now)).transpose()?;
     let task = manager.reader.task(id).await?.ok_or(Refusal::UnknownTask(id))?;
     let node = task.node.clone().ok_or_else(|| {
-        ApiError::not_found(format!("The task {id} has written nothing: it has no node yet ({})", task.message))
+        ApiError::not_found(format!(
+            "The task {id} has written nothing: it has no node yet ({})",
+            task.message
+        ))
     })?;
     if task.observed.container.is_none() {
-        return Err(ApiError::not_found(format!("No container of the task {id} is left, and its output went with it ({})", task.message)));
+        return Err(ApiError::not_found(format!(
+            "No container of the task {id} is left, and its output went with it ({})",
+            task.message
+        )));
     }
     let (number, mut pipe) = manager.pipes.open();
     let follow = query.follow.unwrap_or(false);
@@ -76,7 +82,8 @@ pub async fn read(
             let rest = stream::unfold(pipe, receive);
             let pieces = stream::iter(first).chain(rest).map(|piece| piece.map_err(io::Error::other));
             let pieces = pieces.take_until(async move { stop.cancelled().await });
-            Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], Body::from_stream(pieces)).into_response())
+            Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], Body::from_stream(pieces))
+                .into_response())
         }
     }
 }
@@ -90,7 +97,9 @@ fn read_tail(text: &str) -> Result<Option<u64>, ApiError> {
         return Ok(None);
     }
     text.parse().map(Some).map_err(|_| {
-        ApiError::bad_request(format!("In the query, tail is {text:?}: a number of lines is wanted, or \"all\""))
+        ApiError::bad_request(format!(
+            "In the query, tail is {text:?}: a number of lines is wanted, or \"all\""
+        ))
     })
 }
 

@@ -53,7 +53,10 @@ pub struct TaskQuery {
     (status = 200, body = Vec<TaskView>, description = "The tasks; `[]` when there is none"),
     (status = 400, body = ErrorBody),
 ))]
-pub async fn list(Extract(manager): Extract<Manager>, Query(query): Query<TaskQuery>) -> Result<Response, ApiError> {
+pub async fn list(
+    Extract(manager): Extract<Manager>,
+    Query(query): Query<TaskQuery>,
+) -> Result<Response, ApiError> {
     let filter = TaskFilter {
         states: query.state.as_deref().map(read_state).transpose()?.into_iter().collect(),
         name: query.name,
@@ -61,7 +64,9 @@ pub async fn list(Extract(manager): Extract<Manager>, Query(query): Query<TaskQu
     };
     match query.limit {
         Some(limit @ 1..=1000) => page(&manager, &filter, query.cursor.unwrap_or(0), limit).await,
-        Some(limit) => Err(ApiError::bad_request(format!("In the query, limit is {limit}: from 1 to 1000 is possible"))),
+        Some(limit) => {
+            Err(ApiError::bad_request(format!("In the query, limit is {limit}: from 1 to 1000 is possible")))
+        }
         None => Ok(all(manager, filter)),
     }
 }
@@ -89,7 +94,9 @@ async fn page(manager: &Manager, filter: &TaskFilter, after: u64, limit: u32) ->
 fn all(manager: Manager, filter: TaskFilter) -> Response {
     let tasks = manager.reader.stream(filter);
     let views = tasks.map(move |task| task.map(|task| manager.view(&task)));
-    let chunks = views.ready_chunks(100).scan("[", |before, views| std::future::ready(Some(write_chunk(before, views))));
+    let chunks = views
+        .ready_chunks(100)
+        .scan("[", |before, views| std::future::ready(Some(write_chunk(before, views))));
     let closed = chunks.chain(stream::once(std::future::ready(Ok(Bytes::from_static(b"]")))));
     ([(header::CONTENT_TYPE, "application/json")], Body::from_stream(closed)).into_response()
 }
@@ -114,7 +121,10 @@ fn write_chunk(
     (status = 400, body = ErrorBody, description = "Not a UUID"),
     (status = 404, body = ErrorBody),
 ))]
-pub async fn get(Extract(manager): Extract<Manager>, Id(id): Id<TaskId>) -> Result<axum::Json<TaskView>, ApiError> {
+pub async fn get(
+    Extract(manager): Extract<Manager>,
+    Id(id): Id<TaskId>,
+) -> Result<axum::Json<TaskView>, ApiError> {
     let task = manager.reader.task(id).await?.ok_or(Refusal::UnknownTask(id))?;
     Ok(axum::Json(manager.view(&task)))
 }

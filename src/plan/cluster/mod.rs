@@ -1,9 +1,10 @@
 //! What the manager knows: every task and node, with the indexes that keep each decision cheap.
 //!
-//! [`Cluster`] is changed by [`Cluster::apply`] alone, in [`change`]. The manager's actor applies what came in
+//! [`Cluster`] is changed by [`Cluster::apply`] alone. The manager's actor applies what came in
 //! and what [`reconcile`](reconcile::reconcile) decided, and writes [`Cluster::take_dirty`] to its store; the
 //! simulation does the same without a store.
 
+mod apply;
 pub mod change;
 pub mod reconcile;
 

@@ -7,10 +7,13 @@
 
 pub mod action;
 pub mod call;
+mod health;
 pub mod images;
+mod listed;
 pub mod note;
 pub mod probe;
 pub mod reconcile;
+mod step;
 pub mod tell;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,6 +1,5 @@
 //! What the engine showed: outcomes of calls and hints, taken into what a worker knows.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Host;
@@ -33,14 +32,11 @@ pub enum HintKind {
     Changed,
 }
 
-/// A foreign kill explains an end that comes within so long after it.
-const KILL_EXPLAINS: Duration = Duration::from_mins(2);
-
 const FIRST_QUIET: Duration = Duration::from_millis(500);
 const LONGEST_QUIET: Duration = Duration::from_secs(30);
 
 /// A wait that doubles from `first` to `longest`.
-fn back_off(first: Duration, longest: Duration, failures: u32) -> Duration {
+pub(super) fn back_off(first: Duration, longest: Duration, failures: u32) -> Duration {
     first.saturating_mul(1 << failures.min(16)).min(longest)
 }
 
@@ -118,76 +114,6 @@ impl Host {
         self.lists.wanted = true;
     }
 
-    fn listed(&mut self, number: u64, containers: Vec<Container>, now: Now) {
-        let was_gone = std::mem::take(&mut self.lists.gone);
-        self.lists.seen = Some(now.moment);
-        self.lists.retry_at = None;
-        self.lists.failures = 0;
-        self.lists.trouble = None;
-        let before = std::mem::take(&mut self.containers);
-        let mut untrusted = BTreeSet::new();
-        for (key, container) in &before {
-            if !self.may_speak(number, key.0) {
-                self.containers.insert(key.clone(), container.clone());
-                untrusted.insert(key.0);
-            }
-        }
-        for mut container in containers {
-            let task = container.identity.task;
-            if !self.may_speak(number, task) {
-                untrusted.insert(task);
-                continue;
-            }
-            let key = (task, container.id.clone());
-            let known = before.get(&key).filter(|known| known.status == container.status);
-            if container.details.is_none() {
-                container.details = known.and_then(|known| known.details.clone());
-            }
-            if was_gone && container.status == ContainerStatus::Exited && known.is_none() {
-                self.interrupted.insert(container.id.clone(), now.moment);
-            }
-            self.containers.insert(key, container);
-        }
-        self.doubts.retain(|task| self.trusted_from.get(task).is_some_and(|from| *from > number));
-        self.trusted_from.retain(|_, from| *from > number);
-        self.lists.wanted |=
-            !self.doubts.is_empty() || untrusted.iter().any(|task| !self.lanes.contains(task));
-        self.interrupted.retain(|_, at| now.moment.since(*at) < KILL_EXPLAINS);
-        self.recheck.retain(|key| self.containers.contains_key(key));
-        self.recheck_next_running();
-    }
-
-    /// Whether list number `number` saw all that calls about `task` did.
-    fn may_speak(&self, number: u64, task: TaskId) -> bool {
-        self.trusted_from.get(&task).is_none_or(|from| *from <= number)
-    }
-
-    /// Looks closely at one running container a list, in turn: what a list does not show is noticed too.
-    fn recheck_next_running(&mut self) {
-        let runs = |(_, container): &(&(TaskId, ContainerId), &Container)| {
-            container.status == ContainerStatus::Running
-        };
-        let after = self.lists.rechecked.clone();
-        let next = self
-            .containers
-            .iter()
-            .filter(runs)
-            .find(|(key, _)| after.as_ref().is_none_or(|last| *key > last));
-        let next = next.or_else(|| self.containers.iter().find(runs)).map(|(key, _)| key.clone());
-        self.recheck.extend(next.clone());
-        self.lists.rechecked = next;
-    }
-
-    fn not_listed(&mut self, failure: &Failure, now: Moment) {
-        self.lists.failures += 1;
-        self.lists.gone |= matches!(failure, Failure::Unreachable(_));
-        let wait = back_off(Duration::from_millis(250), Duration::from_secs(5), self.lists.failures - 1);
-        self.lists.retry_at = Some(now + wait);
-        if self.lists.failures > 1 || matches!(failure, Failure::Unreachable(_) | Failure::Unknown(_)) {
-            self.lists.trouble = Some(failure.to_string());
-        }
-    }
-
     fn done(&mut self, task: TaskId, verb: Verb, answer: Answer, now: Now) {
         if let Some(slot) = self.slots.get_mut(&task) {
             slot.troubles = 0;
@@ -196,7 +122,7 @@ impl Host {
         match (verb, answer) {
             (_, Answer::Container(container)) => self.looked(task, *container),
             (Verb::Create { name, identity, .. }, Answer::Created(id)) => {
-                self.created(task, name, identity, id)
+                self.created(task, name, identity, id);
             }
             (Verb::Start(id) | Verb::Unpause(id), _) => {
                 self.set_status(task, &id, ContainerStatus::Running);
@@ -240,10 +166,9 @@ impl Host {
         identity: crate::model::container::Identity,
         id: ContainerId,
     ) {
-        if let Some(attempt) = self.slots.get_mut(&task).and_then(|slot| slot.record.attempt.as_mut()) {
-            if attempt.number == identity.attempt {
-                attempt.container = Some(id.clone());
-            }
+        let attempt = self.slots.get_mut(&task).and_then(|slot| slot.record.attempt.as_mut());
+        if let Some(attempt) = attempt.filter(|attempt| attempt.number == identity.attempt) {
+            attempt.container = Some(id.clone());
         }
         let container = Container {
             id: id.clone(),

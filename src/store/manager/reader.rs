@@ -112,7 +112,8 @@ impl ManagerReader {
 
     /// The number of the newest event that is there; 0 = none.
     pub async fn last_event(&self) -> Result<u64, Error> {
-        let newest = sqlx::query_scalar("SELECT coalesce(max(seq), 0) FROM events").fetch_one(&self.pool).await;
+        let newest =
+            sqlx::query_scalar("SELECT coalesce(max(seq), 0) FROM events").fetch_one(&self.pool).await;
         newest.map_err(|error| Error::from_sqlx(&self.file, &error))
     }
 

@@ -210,7 +210,10 @@ async fn a_forgotten_task_takes_its_events_and_requests_along_and_nobody_gets_it
     let mut fixture = fixture.reopen().await;
     let state = fixture.store.load().await.unwrap();
     assert_eq!(state.tasks, [kept]);
-    assert_eq!(state.requests, [(batch.requests[0].id, batch.requests[0].task, batch.requests[0].digest.clone())]);
+    assert_eq!(
+        state.requests,
+        [(batch.requests[0].id, batch.requests[0].task, batch.requests[0].digest.clone())]
+    );
     assert_eq!((state.next_task_seq, state.next_event_seq), (3, 3));
     let reader = fixture.store.reader();
     assert_eq!(reader.events_after(0, 10).await.unwrap().items, [kept_event]);

@@ -1,0 +1,64 @@
+//! Workers that wait for news: one question of each hangs here at most.
+
+use tokio::sync::oneshot;
+
+use super::keeper::Keeper;
+use super::message::Answer;
+use crate::model::id::NodeName;
+use crate::wire::sync::{Known, SyncAnswer, SyncRequest};
+
+/// A worker that waits for news.
+pub(super) struct Poll {
+    /// What it knows.
+    known: Option<u64>,
+    reply: oneshot::Sender<Answer>,
+}
+
+impl Keeper {
+    /// Answers a worker now, or once there is news: whoever brought something waits for its receipt only.
+    pub(super) fn synced(&mut self, node: &NodeName, request: &SyncRequest, reply: oneshot::Sender<Answer>) {
+        let ours = request.known.filter(|known| known.cluster == self.cluster.id);
+        let known = ours.map(|known| known.revision);
+        let brought = !request.reports.is_empty() || !request.events.is_empty();
+        let behind = ours.is_none_or(|known| known.epoch != self.cluster.epoch);
+        let poll = Poll { known, reply };
+        if brought || behind || request.wait_ms == 0 {
+            self.answer_poll(node, poll);
+        } else if let Some(superseded) = self.polls.insert(node.clone(), poll) {
+            self.answer_poll(node, superseded);
+        }
+    }
+
+    /// Answers every worker for which there is news.
+    pub(super) fn answer_polls(&mut self) {
+        let news = |(node, poll): &(&NodeName, &Poll)| {
+            self.cluster.has_news(node, poll.known)
+                || self.streams.contains_key(*node)
+                || poll.reply.is_closed()
+        };
+        let nodes: Vec<NodeName> = self.polls.iter().filter(news).map(|(node, _)| node.clone()).collect();
+        for node in nodes {
+            if let Some(poll) = self.polls.remove(&node) {
+                self.answer_poll(&node, poll);
+            }
+        }
+    }
+
+    fn answer_poll(&mut self, node: &NodeName, poll: Poll) {
+        if poll.reply.is_closed() {
+            return;
+        }
+        let delta = self.cluster.delta(node, poll.known);
+        let answer = SyncAnswer {
+            known: Known { cluster: self.cluster.id, epoch: self.cluster.epoch, revision: delta.revision },
+            base: if delta.whole { None } else { poll.known },
+            whole: delta.whole,
+            assignments: delta.assignments,
+            events_seen: self.cluster.node(node).map_or(0, |member| member.node.events_seen),
+            streams: self.streams.remove(node).unwrap_or_default(),
+        };
+        if let Err(Answer::News(lost)) = poll.reply.send(Answer::News(Box::new(answer))) {
+            self.streams.entry(node.clone()).or_default().extend(lost.streams);
+        }
+    }
+}

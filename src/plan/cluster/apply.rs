@@ -1,0 +1,343 @@
+//! The one meaning of each change of the cluster, for the store and the simulation alike.
+
+use super::change::{Applied, Change, Refusal, Submission};
+use super::{Cluster, Member};
+use crate::model::event::{Event, EventKind};
+use crate::model::id::{InstanceId, NodeName, RequestId, TaskId};
+use crate::model::node::{Availability, Node, NodeFacts, NodeLoad, NodeState};
+use crate::model::state::{Actor, Desired, State, may_move};
+use crate::model::task::{Observed, Report, Task};
+use crate::model::time::{Now, Timestamp};
+
+impl Cluster {
+    /// Makes a change, or says why not. The only way in which a cluster changes.
+    pub fn apply(&mut self, change: &Change, now: Now) -> Result<Applied, Refusal> {
+        match change {
+            Change::Submit(submission) => self.submit(submission),
+            Change::Stop { task, request } => self.stop(*task, request.as_ref(), now),
+            Change::Heard { node, instance, facts, load, engine_trouble } => {
+                Ok(self.heard(node, *instance, facts, *load, engine_trouble.as_deref(), now))
+            }
+            Change::Report { node, report } => Ok(self.report(node, report, now)),
+            Change::EventsSeen { node, upto } => Ok(self.events_seen(node, *upto)),
+            Change::Place { task, node } => Ok(self.place(*task, node, now)),
+            Change::Unplaceable { task, why } => Ok(self.unplaceable(*task, why, now)),
+            Change::Cancel { task } => Ok(self.cancel(*task, now)),
+            Change::Lose { node, silent_seconds } => Ok(self.lose(node, *silent_seconds, now)),
+            Change::Forget { task } => Ok(self.forget(*task)),
+        }
+    }
+
+    fn submit(&mut self, submission: &Submission) -> Result<Applied, Refusal> {
+        if let Some(repeated) = self.repeated(submission.request, &submission.digest) {
+            return repeated;
+        }
+        if self.tasks.contains_key(&submission.task) {
+            return Err(Refusal::TaskExists(submission.task));
+        }
+        let name = &submission.spec.name;
+        if let Some(holder) = self.names.get(name) {
+            return Err(Refusal::NameTaken { name: name.clone(), holder: *holder });
+        }
+        if let Some(node) = submission.pinned.as_ref().filter(|node| !self.nodes.contains_key(*node)) {
+            return Err(Refusal::UnknownNode(node.clone()));
+        }
+        let task = Task {
+            seq: self.next_seq,
+            id: submission.task,
+            spec: submission.spec.clone(),
+            pinned: submission.pinned.clone(),
+            desired: Desired::Run,
+            node: None,
+            placement: 0,
+            revision: 0,
+            state: State::Pending,
+            observed: Observed::default(),
+            message: String::new(),
+            created_at: submission.at,
+            updated_at: submission.at,
+        };
+        self.next_seq += 1;
+        self.names.insert(name.clone(), task.id);
+        self.fresh.insert((task.seq, task.id));
+        self.accept(submission.request, task.id, submission.digest.clone());
+        let event = about(
+            &task,
+            submission.at,
+            EventKind::Submitted,
+            format!("accepted, to run {}", task.spec.image),
+        );
+        self.dirty.tasks.insert(task.id);
+        self.tasks.insert(task.id, task);
+        Ok(Applied::Changed(vec![event]))
+    }
+
+    /// What to answer when the request was accepted before.
+    fn repeated(&self, request: RequestId, digest: &str) -> Option<Result<Applied, Refusal>> {
+        let accepted = self.requests.get(&request)?;
+        Some(if accepted == digest { Ok(Applied::Repeated) } else { Err(Refusal::RequestReused(request)) })
+    }
+
+    fn accept(&mut self, request: RequestId, task: TaskId, digest: String) {
+        self.requests.insert(request, digest);
+        self.requests_of.insert((task, request));
+    }
+
+    fn stop(
+        &mut self,
+        id: TaskId,
+        request: Option<&(RequestId, String)>,
+        now: Now,
+    ) -> Result<Applied, Refusal> {
+        if let Some(repeated) = request.and_then(|(request, digest)| self.repeated(*request, digest)) {
+            return repeated;
+        }
+        if !self.tasks.contains_key(&id) {
+            return Err(Refusal::UnknownTask(id));
+        }
+        if let Some((request, digest)) = request {
+            self.accept(*request, id, digest.clone());
+        }
+        let Some(task) = self.tasks.get_mut(&id) else { return Err(Refusal::UnknownTask(id)) };
+        if task.desired == Desired::Stop {
+            return Ok(Applied::Ignored);
+        }
+        task.desired = Desired::Stop;
+        if self.parked.remove(&(task.seq, id)) {
+            self.fresh.insert((task.seq, id));
+        }
+        self.touch(id, now.wall);
+        let task = self.bump(id);
+        let message =
+            if task.state.is_final() { "asked to remove what is left of it" } else { "asked to stop" };
+        Ok(Applied::Changed(vec![about(task, now.wall, EventKind::StopRequested, message.to_owned())]))
+    }
+
+    /// Notes that a task was changed, for the store and for the order in which finished ones are forgotten.
+    fn touch(&mut self, id: TaskId, at: Timestamp) {
+        let Some(task) = self.tasks.get_mut(&id) else { return };
+        if self.finished.remove(&(task.updated_at, id)) {
+            self.finished.insert((at, id));
+        }
+        task.updated_at = at;
+        self.dirty.tasks.insert(id);
+    }
+
+    /// Gives a task a new revision, so that its node hears of it.
+    fn bump(&mut self, id: TaskId) -> &Task {
+        self.revision += 1;
+        let task = self.tasks.get_mut(&id).expect("only known tasks are bumped");
+        if let Some(member) = task.node.as_ref().and_then(|name| self.nodes.get_mut(name)) {
+            member.assigned.remove(&task.revision);
+            member.assigned.insert(self.revision, id);
+        }
+        task.revision = self.revision;
+        task
+    }
+
+    fn heard(
+        &mut self,
+        name: &NodeName,
+        instance: InstanceId,
+        facts: &NodeFacts,
+        load: NodeLoad,
+        engine_trouble: Option<&str>,
+        now: Now,
+    ) -> Applied {
+        let state = if engine_trouble.is_some() { NodeState::Degraded } else { NodeState::Ready };
+        let floor = self.revision;
+        let joined = !self.nodes.contains_key(name);
+        let member = self
+            .nodes
+            .entry(name.clone())
+            .or_insert_with(|| Member { floor, ..Member::new(new_node(name, now.wall), now.moment) });
+        member.heard = now.moment;
+        member.load = load;
+        member.instance = Some(instance);
+        let message = engine_trouble.unwrap_or_default();
+        let before = member.node.state;
+        if !joined && before == state && member.node.facts == *facts && member.node.message == message {
+            member.node.seen_at = now.wall;
+            return Applied::Ignored;
+        }
+        member.node = Node {
+            state,
+            facts: facts.clone(),
+            message: message.to_owned(),
+            seen_at: now.wall,
+            ..member.node.clone()
+        };
+        self.dirty.nodes.insert(name.clone());
+        self.fresh.append(&mut self.parked);
+        let (kind, message) = match (joined, before, state) {
+            (true, ..) => (EventKind::NodeReady, format!("{name} joined")),
+            (_, NodeState::Unreachable, _) => (EventKind::NodeReady, format!("{name} is back")),
+            (_, NodeState::Ready, NodeState::Degraded) => (EventKind::Engine, message.to_owned()),
+            (_, NodeState::Degraded, NodeState::Ready) => {
+                (EventKind::Engine, "the engine answers again".to_owned())
+            }
+            _ => return Applied::Changed(Vec::new()),
+        };
+        Applied::Changed(vec![of_node(name, now.wall, kind, message)])
+    }
+
+    fn report(&mut self, node: &NodeName, report: &Report, now: Now) -> Applied {
+        let Some(task) = self.tasks.get_mut(&report.task) else { return Applied::Ignored };
+        let current = task.node.as_ref() == Some(node) && task.placement == report.placement;
+        let newer =
+            report.observed.seq > task.observed.seq && report.observed.attempt >= task.observed.attempt;
+        let lawful = task.state == report.state || may_move(task.state, report.state, Actor::Worker);
+        if !(current && newer && lawful) {
+            return Applied::Ignored;
+        }
+        let finishes = report.state.is_final() && !task.state.is_final();
+        task.state = report.state;
+        task.observed = report.observed.clone();
+        task.message.clone_from(&report.message);
+        self.touch(report.task, now.wall);
+        if finishes {
+            self.release(report.task);
+        }
+        // Its lines of history come from the worker, which saw more of it than its last state.
+        Applied::Changed(Vec::new())
+    }
+
+    /// Takes a task that has just finished out of what live tasks hold.
+    fn release(&mut self, id: TaskId) {
+        let Some(task) = self.tasks.get(&id) else { return };
+        self.names.remove(&task.spec.name);
+        self.finished.insert((task.updated_at, id));
+        if let Some(member) = task.node.as_ref().and_then(|name| self.nodes.get_mut(name)) {
+            member.usage.remove(&task.spec);
+            self.fresh.append(&mut self.parked);
+        }
+    }
+
+    fn events_seen(&mut self, node: &NodeName, upto: u64) -> Applied {
+        match self.nodes.get_mut(node) {
+            Some(member) if member.node.events_seen < upto => {
+                member.node.events_seen = upto;
+                self.dirty.nodes.insert(node.clone());
+                Applied::Changed(Vec::new())
+            }
+            _ => Applied::Ignored,
+        }
+    }
+
+    fn place(&mut self, id: TaskId, node: &NodeName, now: Now) -> Applied {
+        let (Some(task), Some(member)) = (self.tasks.get_mut(&id), self.nodes.get_mut(node)) else {
+            return Applied::Ignored;
+        };
+        if task.desired == Desired::Stop || !may_move(task.state, State::Scheduled, Actor::Planner) {
+            return Applied::Ignored;
+        }
+        self.fresh.remove(&(task.seq, id));
+        self.parked.remove(&(task.seq, id));
+        member.usage.add(&task.spec);
+        task.state = State::Scheduled;
+        task.node = Some(node.clone());
+        task.placement += 1;
+        task.message = format!("waits for {node}");
+        task.updated_at = now.wall;
+        self.last_placed = Some(node.clone());
+        self.dirty.tasks.insert(id);
+        let task = self.bump(id);
+        Applied::Changed(vec![about(task, now.wall, EventKind::Placed, format!("placed on {node}"))])
+    }
+
+    fn unplaceable(&mut self, id: TaskId, why: &str, now: Now) -> Applied {
+        let Some(task) = self.tasks.get_mut(&id).filter(|task| task.state == State::Pending) else {
+            return Applied::Ignored;
+        };
+        self.fresh.remove(&(task.seq, id));
+        self.parked.insert((task.seq, id));
+        if task.message == why {
+            return Applied::Ignored;
+        }
+        why.clone_into(&mut task.message);
+        task.updated_at = now.wall;
+        self.dirty.tasks.insert(id);
+        Applied::Changed(vec![about(task, now.wall, EventKind::Unplaceable, why.to_owned())])
+    }
+
+    fn cancel(&mut self, id: TaskId, now: Now) -> Applied {
+        let Some(task) = self.tasks.get_mut(&id) else { return Applied::Ignored };
+        if task.desired == Desired::Run || !may_move(task.state, State::Completed, Actor::Planner) {
+            return Applied::Ignored;
+        }
+        self.fresh.remove(&(task.seq, id));
+        self.parked.remove(&(task.seq, id));
+        task.state = State::Completed;
+        task.message = "stopped on request, before it had a node".to_owned();
+        task.observed.finished_at = Some(now.wall);
+        task.updated_at = now.wall;
+        let event = about(task, now.wall, EventKind::Completed, task.message.clone());
+        self.dirty.tasks.insert(id);
+        self.release(id);
+        Applied::Changed(vec![event])
+    }
+
+    fn lose(&mut self, name: &NodeName, silent_seconds: u64, now: Now) -> Applied {
+        let Some(member) =
+            self.nodes.get_mut(name).filter(|member| member.node.state != NodeState::Unreachable)
+        else {
+            return Applied::Ignored;
+        };
+        member.node.state = NodeState::Unreachable;
+        member.node.message = format!("not heard of for {silent_seconds} s; what runs there is unknown");
+        self.dirty.nodes.insert(name.clone());
+        let message = member.node.message.clone();
+        Applied::Changed(vec![of_node(name, now.wall, EventKind::NodeLost, message)])
+    }
+
+    fn forget(&mut self, id: TaskId) -> Applied {
+        let Some(task) = self.tasks.get(&id).filter(|task| task.state.is_final()) else {
+            return Applied::Ignored;
+        };
+        self.finished.remove(&(task.updated_at, id));
+        if let Some(member) = task.node.as_ref().and_then(|name| self.nodes.get_mut(name)) {
+            member.assigned.remove(&task.revision);
+            self.revision += 1;
+            member.floor = self.revision;
+        }
+        self.tasks.remove(&id);
+        let whole_range = (id, RequestId::MIN)..=(id, RequestId::MAX);
+        let requests: Vec<_> = self.requests_of.range(whole_range).copied().collect();
+        for (task, request) in requests {
+            self.requests_of.remove(&(task, request));
+            self.requests.remove(&request);
+        }
+        self.dirty.tasks.remove(&id);
+        self.dirty.forgotten.insert(id);
+        Applied::Changed(Vec::new())
+    }
+}
+
+fn new_node(name: &NodeName, at: Timestamp) -> Node {
+    Node {
+        name: name.clone(),
+        facts: NodeFacts::default(),
+        state: NodeState::Ready,
+        availability: Availability::default(),
+        message: String::new(),
+        joined_at: at,
+        seen_at: at,
+        events_seen: 0,
+    }
+}
+
+fn about(task: &Task, at: Timestamp, kind: EventKind, message: String) -> Event {
+    Event {
+        at,
+        task: Some(task.id),
+        node: task.node.clone(),
+        attempt: task.observed.attempt,
+        kind,
+        exit_code: None,
+        message,
+    }
+}
+
+fn of_node(node: &NodeName, at: Timestamp, kind: EventKind, message: String) -> Event {
+    Event { at, task: None, node: Some(node.clone()), attempt: 0, kind, exit_code: None, message }
+}

@@ -1,0 +1,70 @@
+//! What a worker has to tell: to its manager in bundles, to people as tasks.
+
+use super::Bundle;
+use super::keeper::Keeper;
+use crate::engine::Engine;
+use crate::model::id::NodeName;
+use crate::model::record::Record;
+use crate::model::task::{Report, Task};
+use crate::wire::sync::{Known, NumberedEvent};
+
+/// The most reports, and the most events, that go out together.
+const BUNDLE: usize = 300;
+
+impl<E: Engine> Keeper<E> {
+    /// What the manager has not taken in yet.
+    pub(super) async fn bundle(&self) -> Bundle {
+        let slots = self.untold.keys().filter_map(|id| self.host.slot(*id)).take(BUNDLE);
+        let reports = slots.map(|slot| report(&slot.record)).collect();
+        let limit = u32::try_from(BUNDLE).unwrap_or(u32::MAX);
+        let events = match self.reader.events_after(self.events_told, limit).await {
+            Ok(page) => page.items,
+            Err(error) => {
+                tracing::warn!("this worker's events cannot be read, and are told later: {error}");
+                Vec::new()
+            }
+        };
+        let known = self.host.cluster.zip(self.host.revision);
+        Bundle {
+            known: known.map(|(cluster, revision)| Known { cluster, epoch: self.host.epoch, revision }),
+            engine_trouble: self.host.engine_trouble().map(ToOwned::to_owned),
+            reports,
+            events: events
+                .into_iter()
+                .map(|event| NumberedEvent { seq: event.seq, event: event.event })
+                .collect(),
+            live: self.host.slots().filter(|slot| !slot.record.state.is_final()).count(),
+        }
+    }
+}
+
+fn report(record: &Record) -> Report {
+    Report {
+        task: record.assignment.id,
+        placement: record.assignment.placement,
+        state: record.state,
+        observed: record.observed.clone(),
+        message: record.message.clone(),
+    }
+}
+
+/// The task of a record, as people see it.
+pub(super) fn view(record: &Record, node: &NodeName) -> Task {
+    let observed = &record.observed;
+    let times = [observed.started_at, observed.finished_at].into_iter().flatten();
+    Task {
+        seq: 0,
+        id: record.assignment.id,
+        spec: record.assignment.spec.clone(),
+        pinned: None,
+        desired: record.assignment.desired,
+        node: Some(node.clone()),
+        placement: record.assignment.placement,
+        revision: 0,
+        state: record.state,
+        observed: observed.clone(),
+        message: record.message.clone(),
+        created_at: record.assignment.created_at,
+        updated_at: times.fold(record.assignment.created_at, Ord::max),
+    }
+}
