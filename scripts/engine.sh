@@ -125,6 +125,7 @@ stop() {
 
 status() {
     local by
+    has curl || die "curl is missing, so the engine cannot be asked: run \`apt-get install curl\`."
     by=$(cat "$started_by" 2>/dev/null) || by=another
     if engine_answers; then
         echo "A Docker Engine $(engine_version) answers at $(engine_address), started by $by."

@@ -38,7 +38,11 @@ try_apt_install() {
 }
 
 # Makes sure of one program: `need PROGRAM [PACKAGE]`.
-need() { has "$1" || apt_install "${2:-$1}"; }
+need() {
+    has "$1" && return
+    apt_install "${2:-$1}"
+    has "$1" || die "the package ${2:-$1} is installed, but there is no program $1 on the PATH."
+}
 
 # Prints the path of a program: the installed one, else one out of a Debian package that is unpacked under `.run/`, not
 # installed, so that no service starts by itself and nothing of this machine changes. `borrow PACKAGE PROGRAM`.
