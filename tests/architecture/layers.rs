@@ -9,7 +9,15 @@ struct Layer {
     may_know: &'static [&'static str],
 }
 
-const ROLE: &[&str] = &["model", "plan", "store", "engine", "wire", "serve", "settings", "clock", "spelling"];
+/// What a manager and a worker are made of; neither knows the other.
+const PARTS: &[&str] =
+    &["model", "plan", "store", "engine", "wire", "serve", "client", "settings", "clock", "spelling"];
+
+/// The parts and both roles.
+const ROLES: &[&str] = &[
+    "model", "plan", "store", "engine", "wire", "serve", "client", "settings", "clock", "spelling",
+    "manager", "worker",
+];
 
 const LAYERS: &[Layer] = &[
     Layer { name: "model", may_know: &[] },
@@ -20,14 +28,15 @@ const LAYERS: &[Layer] = &[
     Layer { name: "engine", may_know: &["model"] },
     Layer { name: "wire", may_know: &["model", "spelling"] },
     Layer { name: "settings", may_know: &["model", "spelling"] },
-    Layer { name: "serve", may_know: &["model", "settings", "clock"] },
-    Layer { name: "manager", may_know: ROLE },
-    Layer { name: "worker", may_know: ROLE },
+    Layer { name: "client", may_know: &["model", "wire"] },
+    Layer { name: "serve", may_know: &["model", "wire", "settings", "clock"] },
+    Layer { name: "manager", may_know: PARTS },
+    Layer { name: "worker", may_know: PARTS },
+    Layer { name: "roles", may_know: ROLES },
     Layer {
         name: "cli",
         may_know: &[
-            "model", "plan", "store", "engine", "wire", "serve", "settings", "clock", "spelling", "manager",
-            "worker",
+            "model", "plan", "engine", "wire", "serve", "client", "settings", "clock", "spelling", "roles",
         ],
     },
 ];
