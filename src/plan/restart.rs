@@ -101,7 +101,9 @@ pub fn delay(streak: u32, task: TaskId, attempt: u32) -> Duration {
     }
     let doubled = FIRST_DELAY.saturating_mul(1 << (streak - 1).min(16));
     let capped = doubled.min(LONGEST_DELAY);
-    capped.mul_f64(1.0 - 0.25 * fraction(task, attempt))
+    let jittered = capped.mul_f64(1.0 - 0.25 * fraction(task, attempt));
+    // Whole milliseconds, as the store keeps them.
+    jittered.saturating_sub(Duration::from_nanos(u64::from(jittered.subsec_nanos() % 1_000_000)))
 }
 
 /// A number from 0 to 1 that looks random and is the same for the same attempt: the restart of a worker does

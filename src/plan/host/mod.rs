@@ -15,6 +15,8 @@ pub mod probe;
 pub mod reconcile;
 mod step;
 pub mod tell;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
