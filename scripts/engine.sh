@@ -71,8 +71,8 @@ start() {
         local had_containerd=no
         containerd_is_a_service && had_containerd=yes
         [ -s "$started_by" ] || note_systemd "$had_containerd"
-        # Debian allows three starts a minute, which short test runs exceed.
-        systemctl reset-failed docker.socket docker.service 2>/dev/null || true
+        # Debian allows a few starts a minute, which short test runs exceed.
+        systemctl reset-failed docker.socket docker.service containerd.service 2>/dev/null || true
         systemctl start docker || { say "systemd could not start docker.service."; fail_with_its_log; }
     elif names_a_living /var/run/docker.pid dockerd; then
         say "a dockerd (pid $(cat /var/run/docker.pid)) is already on its way."
