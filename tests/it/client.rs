@@ -16,13 +16,13 @@ use orc::serve::{self, ApiError, Json, Limits, Options};
 use orc::settings::{Listen, MANAGER_PORT};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 const SOON: Duration = Duration::from_secs(5);
 
 /// A client of a server of orc with `router`, which goes on until the token is cancelled or dropped.
-async fn client_of(router: Router, limits: Limits) -> (Client, tokio_util::sync::DropGuard) {
+fn client_of(router: Router, limits: Limits) -> (Client, DropGuard) {
     let bound = serve::bind(&Listen { host: "localhost".to_owned(), port: 0 }, MANAGER_PORT).unwrap();
     let client = Client::new(&bound.to_string()).unwrap();
     let stop = CancellationToken::new();
@@ -53,7 +53,7 @@ async fn what_is_asked_for_is_answered() {
     let router = Router::new()
         .route("/echo", post(async |Json(numbers): Json<Vec<u32>>| Json(numbers)))
         .route("/name", get(async || Json("orc")).delete(async || StatusCode::NO_CONTENT));
-    let (client, _server) = client_of(router, Limits::default()).await;
+    let (client, _server) = client_of(router, Limits::default());
     assert_eq!(client.get::<String>("/name", SOON).await, Ok("orc".to_owned()));
     assert_eq!(client.post::<Vec<u32>>("/echo", &[1, 2], SOON).await, Ok(vec![1, 2]));
     assert_eq!(client.delete("/name", SOON).await, Ok(()));
@@ -62,7 +62,7 @@ async fn what_is_asked_for_is_answered() {
 #[tokio::test]
 async fn a_refusal_carries_the_servers_own_sentence() {
     let router = Router::new().route("/", get(async || ApiError::conflict("web is taken").into_result()));
-    let (client, _server) = client_of(router, Limits::default()).await;
+    let (client, _server) = client_of(router, Limits::default());
     let refusal = ClientError::Refused { status: 409, message: "web is taken".to_owned() };
     assert_eq!(client.get::<()>("/", SOON).await, Err(refusal));
 }
@@ -113,7 +113,7 @@ async fn when_the_deadline_passes_the_outcome_is_unknown() {
     let router = Router::new()
         .route("/head", get(std::future::pending::<StatusCode>))
         .route("/body", get(async || Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>())));
-    let (client, _server) = client_of(router, Limits::default()).await;
+    let (client, _server) = client_of(router, Limits::default());
     for path in ["/head", "/body"] {
         let begin = Instant::now();
         let error = client.get::<()>(path, Duration::from_millis(100)).await.unwrap_err();
@@ -142,7 +142,7 @@ async fn a_path_that_is_none_is_never_sent() {
 async fn a_connection_that_the_server_closed_in_the_meantime_costs_no_request() {
     let limits = Limits { head_time: Duration::from_millis(50), ..Limits::default() };
     let router = Router::new().route("/", post(async || StatusCode::NO_CONTENT));
-    let (client, _server) = client_of(router, limits).await;
+    let (client, _server) = client_of(router, limits);
     for _ in 0..3 {
         assert_eq!(client.post("/", &(), SOON).await, Ok(()));
         tokio::time::sleep(2 * limits.head_time).await;
@@ -169,7 +169,7 @@ async fn a_stream_comes_piece_by_piece_and_says_when_it_broke_off() {
 
 #[tokio::test]
 async fn a_stream_that_is_refused_says_so() {
-    let (client, _server) = client_of(Router::new(), Limits::default()).await;
+    let (client, _server) = client_of(Router::new(), Limits::default());
     let error = client.stream("/logs", SOON).await.map(|_| ()).unwrap_err();
     let message = "There is nothing at /logs".to_owned();
     assert_eq!(error, ClientError::Refused { status: 404, message });
@@ -183,7 +183,7 @@ async fn an_upload_arrives_in_pieces_and_takes_as_long_as_it_takes() {
         if total == 30 { Ok(()) } else { Err(ApiError::bad_request(format!("{total} bytes"))) }
     };
     let limits = Limits { body_time: Duration::from_millis(50), ..Limits::default() };
-    let (client, _server) = client_of(Router::new().route("/", post(sum)), limits).await;
+    let (client, _server) = client_of(Router::new().route("/", post(sum)), limits);
     let pieces = stream::iter(0..3).then(async |_| {
         tokio::time::sleep(Duration::from_millis(60)).await;
         Bytes::from_static(b"0123456789")
@@ -196,7 +196,7 @@ async fn an_upload_arrives_in_pieces_and_takes_as_long_as_it_takes() {
 #[tokio::test]
 async fn an_upload_that_is_refused_early_ends_early() {
     let router = Router::new().route("/", post(async || ApiError::not_found("no such task").into_result()));
-    let (client, _server) = client_of(router, Limits::default()).await;
+    let (client, _server) = client_of(router, Limits::default());
     let endless = stream::repeat(Bytes::from_static(b"line\n")).then(async |line| {
         tokio::time::sleep(Duration::from_millis(5)).await;
         line

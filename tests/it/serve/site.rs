@@ -61,7 +61,7 @@ struct Page {
 }
 
 impl Site {
-    pub(super) async fn start(limits: Limits) -> Self {
+    pub(super) fn start(limits: Limits) -> Self {
         let address = Listen { host: "127.0.0.1".to_owned(), port: 0 };
         let bound = serve::bind(&address, MANAGER_PORT).unwrap();
         let address = SocketAddr::from(([127, 0, 0, 1], bound.address.port));
