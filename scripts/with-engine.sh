@@ -1,15 +1,13 @@
 #!/usr/bin/env bash
 # Runs a command with a Docker Engine and the test images there: `scripts/with-engine.sh COMMAND…`.
 #
-# Registries that the command started, and an engine that had to be started for it, are stopped afterwards, however it
-# ends. An engine that was there stays.
+# An engine that had to be started for it is stopped afterwards, however the command ends; one that was there stays.
 set -euo pipefail
 scripts=$(dirname "${BASH_SOURCE[0]}")
 
-stop=()
-"$scripts/engine.sh" status >/dev/null 2>&1 || stop=("$scripts/engine.sh" down)
-trap '"$scripts/registry.sh" down; "${stop[@]}"' EXIT
-
+if ! "$scripts/engine.sh" status >/dev/null 2>&1; then
+    trap '"$scripts/engine.sh" down' EXIT
+fi
 "$scripts/engine.sh" up
 "$scripts/images.sh"
 "$@"

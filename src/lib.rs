@@ -4,6 +4,7 @@
 //! `engine` speaks with Docker, `wire` is the JSON; `manager` and `worker` are the two roles made of
 //! them, `serve` is the careful HTTP server under both, `cli` is what people type.
 
+pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod engine;

@@ -1,3 +1,7 @@
-//! The `orc` binary: hands the command line to [`orc`] and its exit code to the shell.
+//! The `orc` binary: hands the command line to [`orc::cli`] and its exit code to the shell.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    orc::cli::main(std::env::args_os(), std::env::vars_os())
+}

@@ -1,0 +1,200 @@
+//! The manager's API as the commands use it: one method per request.
+
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+use hyper::Method;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::http::{Http, HttpError, Pieces};
+use super::sse::EventStream;
+use super::target::ManagerUrl;
+use crate::model::id::NodeName;
+use crate::model::state::State;
+use crate::wire::event::Event;
+use crate::wire::node::Node;
+use crate::wire::task::{Task, TaskEvent};
+
+/// The most tasks that are asked for at once.
+const PAGE: usize = 1_000;
+
+/// The header of a page that has another one after it.
+const NEXT_CURSOR: &str = "x-next-cursor";
+
+/// A manager.
+pub(super) struct Api {
+    http: Http,
+}
+
+/// Which tasks are wanted; by default all.
+#[derive(Debug, Clone, Default)]
+pub(super) struct TaskQuery {
+    /// In one of these states; empty = in any.
+    pub(super) states: Vec<State>,
+    /// Of exactly this name.
+    pub(super) name: Option<String>,
+    /// On this node.
+    pub(super) node: Option<NodeName>,
+}
+
+impl TaskQuery {
+    /// What is not over yet.
+    pub(super) fn live() -> Self {
+        Self { states: State::ALL.into_iter().filter(|state| !state.is_final()).collect(), ..Self::default() }
+    }
+
+    fn path(&self, cursor: &str) -> String {
+        let mut path = format!("/tasks?limit={PAGE}");
+        let states: Vec<_> = self.states.iter().map(|state| state.word()).collect();
+        let node = self.node.as_ref().map(NodeName::as_str).unwrap_or_default();
+        let name = self.name.as_deref().unwrap_or_default();
+        for (key, value) in
+            [("State", &*states.join(",")), ("Name", name), ("Node", node), ("cursor", cursor)]
+        {
+            if !value.is_empty() {
+                path.extend(["&", key, "=", &escaped(value)]);
+            }
+        }
+        path
+    }
+}
+
+/// Which part of what a task writes; by default what it has written, all of it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct LogQuery {
+    /// Go on with what it will write.
+    pub(super) follow: bool,
+    /// Only so many last lines.
+    pub(super) tail: Option<u64>,
+    /// Only what was written since: a time, or how long ago.
+    pub(super) since: Option<String>,
+    /// Begin each line with its time.
+    pub(super) timestamps: bool,
+}
+
+impl LogQuery {
+    fn path(&self, id: &str) -> String {
+        let mut path = format!("/tasks/{id}/logs?follow={}&timestamps={}", self.follow, self.timestamps);
+        if let Some(tail) = self.tail {
+            let _ = write!(path, "&tail={tail}");
+        }
+        if let Some(since) = &self.since {
+            path.extend(["&since=", &escaped(since)]);
+        }
+        path
+    }
+}
+
+impl Api {
+    pub(super) fn new(url: &ManagerUrl) -> Self {
+        Self { http: Http::new(url) }
+    }
+
+    /// Hands in a `TaskEvent`, on this node when one is named.
+    pub(super) async fn submit(
+        &self,
+        event: &Value,
+        node: Option<&NodeName>,
+    ) -> Result<TaskEvent, HttpError> {
+        let path = node.map_or_else(|| "/tasks".to_owned(), |node| format!("/nodes/{node}/tasks"));
+        let (_, body) = self.http.call(Method::POST, &path, event.to_string().into_bytes()).await?;
+        self.decode(&body)
+    }
+
+    /// One task.
+    pub(super) async fn task(&self, id: &str) -> Result<Task, HttpError> {
+        self.get(&format!("/tasks/{id}")).await
+    }
+
+    /// Tasks in the order in which they were accepted.
+    pub(super) async fn tasks(&self, query: &TaskQuery) -> Result<Vec<Task>, HttpError> {
+        let (mut tasks, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let (headers, body) = self.http.call(Method::GET, &query.path(&cursor), Vec::new()).await?;
+            tasks.extend(self.decode::<Vec<Task>>(&body)?);
+            match headers.get(NEXT_CURSOR).and_then(|next| next.to_str().ok()) {
+                Some(next) if next != cursor => next.clone_into(&mut cursor),
+                _ => return Ok(tasks),
+            }
+        }
+    }
+
+    /// Asks for a task to be stopped.
+    pub(super) async fn stop(&self, id: &str) -> Result<(), HttpError> {
+        self.http.call(Method::DELETE, &format!("/tasks/{id}"), Vec::new()).await.map(drop)
+    }
+
+    /// The history of a task, oldest first.
+    pub(super) async fn events_of(&self, id: &str) -> Result<Vec<Event>, HttpError> {
+        self.get(&format!("/tasks/{id}/events")).await
+    }
+
+    /// All that has happened in the cluster, and then the end.
+    pub(super) async fn history(&self) -> Result<EventStream, HttpError> {
+        self.http.stream("/events?since=0&follow=false").await.map(EventStream::new)
+    }
+
+    /// What happens in the cluster after the event of this number.
+    pub(super) async fn events_since(&self, seq: u64) -> Result<EventStream, HttpError> {
+        self.http.stream(&format!("/events?since={seq}")).await.map(EventStream::new)
+    }
+
+    /// What happens in the cluster from now on.
+    pub(super) async fn events_from_now(&self) -> Result<EventStream, HttpError> {
+        self.http.stream("/events").await.map(EventStream::new)
+    }
+
+    /// What a task writes.
+    pub(super) async fn logs(&self, id: &str, query: &LogQuery) -> Result<Pieces, HttpError> {
+        self.http.stream(&query.path(id)).await
+    }
+
+    /// All nodes.
+    pub(super) async fn nodes(&self) -> Result<Vec<Node>, HttpError> {
+        self.get("/nodes").await
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, HttpError> {
+        let (_, body) = self.http.call(Method::GET, path, Vec::new()).await?;
+        self.decode(&body)
+    }
+
+    fn decode<T: DeserializeOwned>(&self, body: &Bytes) -> Result<T, HttpError> {
+        serde_json::from_slice(body).map_err(|error| self.http.stranger(&error))
+    }
+}
+
+/// A value as it may stand in a query.
+fn escaped(value: &str) -> String {
+    let mut escaped = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~,".contains(&byte) {
+            escaped.push(char::from(byte));
+        } else {
+            let _ = write!(escaped, "%{byte:02X}");
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_says_what_is_wanted_and_nothing_else() {
+        assert_eq!(TaskQuery::default().path(""), "/tasks?limit=1000");
+        let query = TaskQuery {
+            name: Some("a&b=ü".to_owned()),
+            node: Some("worker-1".parse().unwrap()),
+            ..TaskQuery::live()
+        };
+        assert_eq!(
+            query.path("7"),
+            "/tasks?limit=1000&State=pending,scheduled,running&Name=a%26b%3D%C3%BC&Node=worker-1&cursor=7"
+        );
+        let logs = LogQuery { tail: Some(5), since: Some("1m 30s".to_owned()), ..LogQuery::default() };
+        assert_eq!(logs.path("x"), "/tasks/x/logs?follow=false&timestamps=false&tail=5&since=1m%2030s");
+    }
+}

@@ -1,0 +1,113 @@
+//! The whole command line as clap sees it, and `orc --help`.
+
+use std::fmt::Write as _;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use super::events::EventsArgs;
+use super::inspect::InspectArgs;
+use super::logs::LogsArgs;
+use super::nodes::NodesArgs;
+use super::ps::PsArgs;
+use super::run::RunArgs;
+use super::serve::{ManagerArgs, WorkerArgs};
+use super::stop::StopArgs;
+use crate::settings::flags::ServerFlags;
+
+/// Keeps containers running on one or many Docker hosts
+#[derive(Debug, Parser)]
+#[command(
+    name = "orc",
+    version,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true,
+    override_usage = "orc [SETTINGS]\n       orc COMMAND [OPTIONS] …",
+    after_help = AFTER_HELP
+)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) flags: ServerFlags,
+
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+}
+
+/// What orc can do beside being all in one.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Be the manager alone
+    Manager(ManagerArgs),
+    /// Be a worker alone
+    Worker(WorkerArgs),
+    /// Run a task and wait until it runs
+    Run(Box<RunArgs>),
+    /// List tasks
+    Ps(PsArgs),
+    /// Stop tasks
+    Stop(StopArgs),
+    /// Print what a task writes
+    Logs(LogsArgs),
+    /// Print what happened, to a task or to all
+    Events(EventsArgs),
+    /// Print all that is known of a task, as JSON
+    Inspect(InspectArgs),
+    /// List nodes: the workers and what they have left
+    Nodes(NodesArgs),
+}
+
+/// The commands by what they are about.
+const GROUPS: &[(&str, &[&str])] = &[
+    ("Tasks", &["run", "ps", "stop", "logs", "events", "inspect"]),
+    ("Cluster", &["nodes"]),
+    ("Server roles", &["manager", "worker"]),
+];
+
+const AFTER_HELP: &str = "\
+Examples:
+  orc                                          start a manager and a worker here
+  orc run nginx:1.29 --name web -p 8080:80     run a task and wait until it runs
+  orc ps                                       see what runs
+  orc logs -f web                              read what it writes
+  orc events web                               see what happened to it, and why
+  orc stop web                                 end it
+
+Exit codes: 0 done, 1 failed with a sentence on stderr, 2 the command line makes no sense, 130 interrupted.";
+
+/// The command line. Its help lists the commands in groups, which clap cannot do by itself.
+pub(super) fn command() -> clap::Command {
+    let command = Cli::command();
+    let heading = command.get_styles().get_header();
+    let literal = command.get_styles().get_literal();
+    let mut template = "{about}\n\n{usage-heading} {usage}\n".to_owned();
+    template.push_str("\nWithout a command, orc is a manager and its workers in one process.\n");
+    for (group, names) in GROUPS {
+        let _ = write!(template, "\n{heading}{group}:{heading:#}\n");
+        for name in *names {
+            let about = command.find_subcommand(name).and_then(|known| known.get_about());
+            let about = about.map(ToString::to_string).unwrap_or_default();
+            let _ = writeln!(template, "  {literal}{name:<10}{literal:#}{about}");
+        }
+    }
+    let settings = command.get_arguments().find_map(clap::Arg::get_help_heading).unwrap_or_default();
+    let _ = write!(template, "\n{heading}{settings}:{heading:#}\n{{options}}{{after-help}}");
+    command.help_template(template)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_names_every_command() {
+        let grouped: Vec<_> = GROUPS.iter().flat_map(|(_, names)| *names).collect();
+        for known in command().get_subcommands() {
+            assert!(grouped.contains(&&known.get_name()), "{} is in no group", known.get_name());
+        }
+        assert_eq!(grouped.len(), command().get_subcommands().count());
+    }
+}

@@ -1,0 +1,47 @@
+//! How a command fails: the sentence that it leaves on stderr, and its exit code.
+
+use std::io;
+use std::process::ExitCode;
+
+use super::output;
+
+/// Why a command did not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CliError {
+    /// What was typed makes no sense; exit code 2. Most of this clap finds by itself.
+    #[error("{0}")]
+    Usage(String),
+    /// It was tried and failed; exit code 1.
+    #[error("{0}")]
+    Failed(String),
+    /// Ctrl-C ended the wait for something that goes on; exit code 130, the shells' own for it.
+    #[error("{0}")]
+    Interrupted(String),
+    /// Nobody reads the output any more, as after `| head`: a quiet end, exit code 0.
+    #[error("nobody reads the output")]
+    ReaderGone,
+}
+
+impl CliError {
+    /// Tells people on stderr and the shell by the exit code.
+    pub(super) fn tell(&self) -> ExitCode {
+        let code = match self {
+            Self::ReaderGone => return ExitCode::SUCCESS,
+            Self::Failed(_) => 1,
+            Self::Usage(_) => 2,
+            Self::Interrupted(_) => 130,
+        };
+        output::note(&format!("error: {self}"));
+        ExitCode::from(code)
+    }
+}
+
+/// An error of writing the output, or of starting the runtime.
+impl From<io::Error> for CliError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::ReaderGone,
+            _ => Self::Failed(format!("the output cannot be written: {error}")),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The command line: what people type, and what is printed for it.
+//!
+//! One file per command. All but the server roles are clients of the manager's HTTP API, like `curl`.
+
+mod api;
+mod args;
+mod error;
+mod events;
+mod find;
+mod http;
+mod inspect;
+mod lines;
+mod logs;
+mod nodes;
+mod output;
+mod progress;
+mod ps;
+mod run;
+#[cfg(test)]
+mod samples;
+mod serve;
+mod sse;
+mod stop;
+mod table;
+mod target;
+mod values;
+mod watch;
+mod words;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::FromArgMatches as _;
+
+use self::args::{Cli, Command};
+use self::error::CliError;
+use self::target::Environment;
+
+/// Does what `args` say, the name of the program first, and tells the shell how it went.
+pub fn main(
+    args: impl IntoIterator<Item = OsString>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> ExitCode {
+    let parsed =
+        args::command().try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help is an "error" of clap, too. It has its own exit codes: 0 and 2.
+            drop(error.print());
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    match execute(cli, &Environment::new(environment)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => error.tell(),
+    }
+}
+
+fn execute(cli: Cli, environment: &Environment) -> Result<(), CliError> {
+    match cli.command {
+        None => serve::all_in_one(&cli.flags, environment),
+        Some(Command::Manager(args)) => serve::manager(&args, environment),
+        Some(Command::Worker(args)) => serve::worker(args, environment),
+        Some(Command::Run(args)) => client(run::execute(*args, environment)),
+        Some(Command::Ps(args)) => client(ps::execute(args, environment)),
+        Some(Command::Stop(args)) => client(stop::execute(args, environment)),
+        Some(Command::Logs(args)) => client(logs::execute(args, environment)),
+        Some(Command::Events(args)) => client(events::execute(args, environment)),
+        Some(Command::Inspect(args)) => client(inspect::execute(args, environment)),
+        Some(Command::Nodes(args)) => client(nodes::execute(args, environment)),
+    }
+}
+
+/// Runs a client command. One thread is enough for it, and nothing is waited for after it.
+fn client(command: impl Future<Output = Result<(), CliError>>) -> Result<(), CliError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let result = runtime.block_on(command);
+    // A look-up of a host name may still hang in its thread: the answer to it is of no use any more.
+    runtime.shutdown_background();
+    result
+}

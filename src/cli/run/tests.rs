@@ -1,0 +1,183 @@
+//! Tables of what is typed behind `orc run`, and the `TaskEvent` that comes of it.
+
+use clap::FromArgMatches as _;
+use expect_test::{Expect, expect};
+use serde_json::Value;
+
+use super::submission;
+use crate::cli::args::{self, Cli, Command};
+use crate::cli::target::Environment;
+use crate::wire::submission::{BindRoots, TaskEventInput, Wanted};
+
+/// The event that `orc run` and these words make; the error as its exit code and text.
+fn event(words: &[&str]) -> Result<Value, (i32, String)> {
+    let matches = args::command().try_get_matches_from(["orc", "run"].iter().chain(words));
+    let cli = matches.and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = cli.map_err(|error| (error.exit_code(), error.to_string()))?;
+    let Some(Command::Run(args)) = cli.command else { panic!("{cli:?} is no run") };
+    let environment = Environment::new([("HOME".into(), "/root".into())]);
+    submission::from_flags(args.spec, &environment).map_err(|error| (2, error.to_string()))
+}
+
+fn check(words: &[&str], expected: &Expect) {
+    let event = event(words).unwrap();
+    let known: TaskEventInput = serde_json::from_value(event.clone()).unwrap();
+    let wanted = known.wanted(&BindRoots(vec!["/srv".into()]));
+    assert!(matches!(wanted, Ok(Wanted::Run(_))), "a manager would say: {wanted:?}");
+
+    let mut task = event["Task"].clone();
+    task.as_object_mut().unwrap().remove("ID");
+    expected.assert_eq(&serde_json::to_string_pretty(&task).unwrap());
+}
+
+#[test]
+fn an_image_is_enough() {
+    let event = event(&["registry:5000/team/web-app:1.2@sha256:abc"]).unwrap();
+    let id = event["Task"]["ID"].as_str().unwrap();
+    assert_eq!(event["Task"]["Name"], format!("web-app-{}", &id[30..]));
+    assert_eq!(event["State"], 2);
+    assert_eq!(event["ID"].as_str().map(str::len), Some(36), "so that it can be sent again");
+    assert_eq!(event["Task"].as_object().map(serde_json::Map::len), Some(3), "{event}");
+}
+
+#[test]
+fn every_flag_has_its_field() {
+    let words = "nginx:1.29 --name web --cpu 0.5 -m 256m --disk 1g -e A=1 -e HOME -v data:/data -v /srv/www:/www:ro \
+                 -l tier=front -l x= --restart on-failure:3 --pull always --health /up --health-interval 30s \
+                 --health-timeout 2s --health-retries 5 --health-start-period 1m --stop-timeout 20 --stop-signal SIGINT \
+                 --user 1000:1000 --workdir /srv --entrypoint /bin/sh --entrypoint -c -- -x --y=z";
+    check(
+        &words.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>(),
+        &expect![[r#"
+        {
+          "CPU": 0.5,
+          "Cmd": [
+            "-x",
+            "--y=z"
+          ],
+          "Disk": 1073741824,
+          "Entrypoint": [
+            "/bin/sh",
+            "-c"
+          ],
+          "Env": [
+            "A=1",
+            "HOME=/root"
+          ],
+          "HealthCheck": "/up",
+          "Image": "nginx:1.29",
+          "Interval": 30000000000,
+          "Labels": {
+            "tier": "front",
+            "x": ""
+          },
+          "Memory": 268435456,
+          "Mounts": [
+            {
+              "ReadOnly": false,
+              "Source": "data",
+              "Target": "/data",
+              "Type": "volume"
+            },
+            {
+              "ReadOnly": true,
+              "Source": "/srv/www",
+              "Target": "/www",
+              "Type": "bind"
+            }
+          ],
+          "Name": "web",
+          "PullPolicy": "always",
+          "RestartPolicy": "on-failure:3",
+          "Retries": 5,
+          "StartPeriod": 60000000000,
+          "StopSignal": "SIGINT",
+          "StopTimeout": 20,
+          "Timeout": 2000000000,
+          "User": "1000:1000",
+          "WorkingDir": "/srv"
+        }"#]],
+    );
+}
+
+#[test]
+fn a_host_port_is_bound_exactly_and_any_other_is_random() {
+    check(
+        &["nginx", "--name", "web", "-p", "8080:80", "-p", "53:53/udp", "-p", "443"],
+        &expect![[r#"
+        {
+          "ExposedPorts": {
+            "443/tcp": {}
+          },
+          "Image": "nginx",
+          "Name": "web",
+          "PortBindings": {
+            "53/udp": "53",
+            "80/tcp": "8080"
+          },
+          "PublishMode": "host"
+        }"#]],
+    );
+    check(
+        &["nginx", "--name", "web", "-p", "80"],
+        &expect![[r#"
+        {
+          "ExposedPorts": {
+            "80/tcp": {}
+          },
+          "Image": "nginx",
+          "Name": "web"
+        }"#]],
+    );
+}
+
+#[test]
+fn what_makes_no_sense_is_a_usage_error_that_says_what_would() {
+    for (words, remedy) in [
+        (&[][..], "IMAGE"),
+        (&["x", "-f", "task.json"], "cannot be used with"),
+        (&["-f", "task.json", "--memory", "1g"], "cannot be used with"),
+        (&["x", "sleep", "10"], "[-- CMD…]"),
+        (&["x", "-p", "http"], "8080:80"),
+        (&["x", "-p", "80:80", "-p", "81:80"], "published twice"),
+        (&["x", "-p", "80:80", "-p", "80"], "published twice"),
+        (&["x", "-e", "NOT_SET_HERE"], "NOT_SET_HERE=VALUE"),
+        (&["x", "--memory", "lots"], "256m"),
+        (&["x", "--restart", "maybe"], "on-failure"),
+        (&["x", "--pull", "often"], "missing, always or never"),
+        (&["x", "--health-interval", "5s"], "--health"),
+        (&["x", "--wait", "--detach"], "cannot be used with"),
+        (&["x", "--wait-timeout", "5s", "-d"], "cannot be used with"),
+        (&["x", "--node", "../a"], "node name"),
+    ] {
+        let (code, text) = event(words).expect_err(&format!("{words:?} makes sense"));
+        assert!(code == 2 && text.contains(remedy), "{words:?} ends with {code} and {text}");
+    }
+}
+
+#[test]
+fn a_file_holds_a_task_or_an_event_around_one() {
+    let task = r#"{ "Name": "web", "Image": "nginx" }"#;
+    let event = submission::from_text(task).unwrap();
+    assert_eq!((&event["State"], &event["Task"]["Name"]), (&2.into(), &"web".into()));
+
+    let id = "a7aa1d44-08f6-443e-9378-f5884311019e";
+    let whole = submission::from_text(&format!(r#"{{ "ID": "{id}", "State": 1, "Task": {task} }}"#)).unwrap();
+    assert_eq!((&whole["ID"], &whole["State"]), (&id.into(), &1.into()), "what is said stays");
+
+    let without = submission::from_text(&format!(r#"{{ "Task": {task} }}"#)).unwrap();
+    assert_eq!(without["ID"].as_str().map(str::len), Some(36), "so that it can be sent again");
+}
+
+#[test]
+fn a_file_of_something_else_is_refused_in_a_sentence() {
+    for (text, reason) in [
+        ("", "no JSON object"),
+        ("[]", "no JSON object"),
+        ("{\"Name\": ", "line 1"),
+        (r#"{ "State": 3, "Task": {} }"#, "orc stop"),
+    ] {
+        let problem = submission::from_text(text).unwrap_err();
+        assert!(problem.contains(reason), "{text}: {problem}");
+    }
+}
