@@ -148,7 +148,7 @@ impl PreparedWorker {
 
 async fn prepare_manager(settings: &Settings) -> Result<PreparedManager, RoleError> {
     let store = ManagerStore::open(&settings.data_dir, Clock.now().wall).await?;
-    let bound = serve::bind(&settings.manager, MANAGER_PORT).await?;
+    let bound = serve::bind(&settings.manager, MANAGER_PORT)?;
     Ok(PreparedManager { store, bound })
 }
 
@@ -157,7 +157,7 @@ async fn prepare_workers(settings: &Settings, count: u16) -> Result<Vec<Prepared
     for index in 0..count {
         let number = index + 1;
         let store = WorkerStore::open(&settings.data_dir, u32::from(number), Clock.now().wall).await?;
-        let bound = serve::bind(&settings.worker_at(index), WORKER_PORT).await?;
+        let bound = serve::bind(&settings.worker_at(index), WORKER_PORT)?;
         let own_name = settings.node_name.clone().filter(|_| count == 1);
         let node = own_name.unwrap_or_else(|| default_name(number));
         prepared.push(PreparedWorker { number, node, store, bound });

@@ -52,14 +52,12 @@ impl ClientError {
         struct Refusal {
             message: String,
         }
-        let message = match serde_json::from_slice(body) {
-            Ok(Refusal { message }) => message,
-            // Not from orc: a proxy, or another program on that port.
-            Err(_) => {
-                let text: String = String::from_utf8_lossy(body).trim().chars().take(200).collect();
-                format!("The server answered {status} without a reason of its own: {text:?}")
-            }
+        // What does not say it in orc's shape is not from orc: a proxy, or another program on that port.
+        let foreign = |_| {
+            let text: String = String::from_utf8_lossy(body).trim().chars().take(200).collect();
+            format!("The server answered {status} without a reason of its own: {text:?}")
         };
+        let message = serde_json::from_slice(body).map_or_else(foreign, |Refusal { message }| message);
         Self::Refused { status: status.as_u16(), message }
     }
 }

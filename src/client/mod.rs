@@ -47,8 +47,8 @@ pub struct Client {
 impl Client {
     /// A client for the server at `base`: `http://localhost:8000`, or without the scheme.
     pub fn new(base: &str) -> Result<Self, InvalidBase> {
-        let rest = base.strip_prefix("http://").unwrap_or(base).trim_end_matches('/');
-        let base = if rest.contains("://") { rest.to_owned() } else { format!("http://{rest}") };
+        let base = base.trim_end_matches('/');
+        let base = if base.contains("://") { base.to_owned() } else { format!("http://{base}") };
         let uri = base.parse::<Uri>().ok();
         let is_right = |uri: &Uri| uri.scheme_str() == Some("http") && uri.query().is_none();
         if !uri.as_ref().is_some_and(is_right) {

@@ -136,3 +136,26 @@ where
         Err(_) => tracing::debug!("a request was cut off by the stop"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rustix::io::Errno;
+
+    use super::*;
+
+    #[test]
+    fn the_loop_pauses_when_the_process_has_run_out_of_something_and_not_for_one_bad_client() {
+        for (errno, is_about_one) in [
+            (Errno::CONNABORTED, true),
+            (Errno::CONNRESET, true),
+            (Errno::INTR, true),
+            (Errno::MFILE, false),
+            (Errno::NFILE, false),
+            (Errno::NOMEM, false),
+            (Errno::NOBUFS, false),
+        ] {
+            let error = io::Error::from_raw_os_error(errno.raw_os_error());
+            assert_eq!(is_about_one_client(&error), is_about_one, "{error}");
+        }
+    }
+}

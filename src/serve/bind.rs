@@ -4,10 +4,14 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use crate::settings::Listen;
 use crate::settings::source::Setting;
+
+/// Connections that the kernel keeps until they are accepted. When this overflows, Linux drops the last step of
+/// the handshake, and a client that waits to be spoken to waits for ever.
+const BACKLOG: u32 = 1_024;
 
 /// How often a port that is free on one address may turn out to be taken on the other.
 const TRIES: usize = 16;
@@ -64,12 +68,12 @@ pub enum BindError {
 /// Listens on an address; `setting` is the one that its port came from.
 ///
 /// `localhost` means both 127.0.0.1 and `::1` where the machine has both, since clients try either first.
-pub async fn bind(address: &Listen, setting: Setting) -> Result<Bound, BindError> {
-    let mut result = try_bind(address).await;
+pub fn bind(address: &Listen, setting: Setting) -> Result<Bound, BindError> {
+    let mut result = try_bind(address);
     for _ in 1..TRIES {
         match &result {
             Err(error) if address.port == 0 && error.kind() == io::ErrorKind::AddrInUse => {
-                result = try_bind(address).await;
+                result = try_bind(address);
             }
             _ => break,
         }
@@ -82,11 +86,11 @@ pub async fn bind(address: &Listen, setting: Setting) -> Result<Bound, BindError
     })
 }
 
-async fn try_bind(address: &Listen) -> io::Result<Bound> {
+fn try_bind(address: &Listen) -> io::Result<Bound> {
     let mut port = address.port;
     let mut listeners = Vec::new();
     for ip in ips(&address.host)? {
-        match TcpListener::bind(SocketAddr::new(ip, port)).await {
+        match listen_on(SocketAddr::new(ip, port)) {
             Ok(listener) => {
                 port = listener.local_addr()?.port();
                 listeners.push(listener);
@@ -96,6 +100,14 @@ async fn try_bind(address: &Listen) -> io::Result<Bound> {
         }
     }
     Ok(Bound { address: Listen { host: address.host.clone(), port }, listeners })
+}
+
+fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // So that a restart need not wait for the connections of the former process to be forgotten.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// The addresses behind a host; only `localhost` is a name, and none is looked up.
@@ -123,7 +135,7 @@ mod tests {
 
     #[tokio::test]
     async fn localhost_is_every_loopback_address_of_the_machine_on_one_port() {
-        let bound = bind(&listen("localhost", 0), MANAGER_PORT).await.unwrap();
+        let bound = bind(&listen("localhost", 0), MANAGER_PORT).unwrap();
         let has_ipv6 = TcpListener::bind("[::1]:0").await.is_ok();
         assert_eq!(bound.listeners.len(), if has_ipv6 { 2 } else { 1 });
         for listener in &bound.listeners {
@@ -134,9 +146,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_busy_port_is_refused_in_a_sentence_with_the_setting_and_the_remedy() {
-        let first = bind(&listen("127.0.0.1", 0), MANAGER_PORT).await.unwrap();
+        let first = bind(&listen("127.0.0.1", 0), MANAGER_PORT).unwrap();
         let port = first.address.port;
-        let error = bind(&listen("localhost", port), MANAGER_PORT).await.unwrap_err();
+        let error = bind(&listen("localhost", port), MANAGER_PORT).unwrap_err();
         assert_eq!(
             error.to_string(),
             format!(
@@ -150,13 +162,13 @@ mod tests {
     async fn a_port_that_is_busy_on_one_of_the_two_addresses_is_busy() {
         let Ok(other) = TcpListener::bind("[::1]:0").await else { return };
         let port = other.local_addr().unwrap().port();
-        let error = bind(&listen("localhost", port), MANAGER_PORT).await.unwrap_err();
+        let error = bind(&listen("localhost", port), MANAGER_PORT).unwrap_err();
         assert!(matches!(error, BindError::InUse { .. }), "{error}");
     }
 
     #[tokio::test]
     async fn an_address_of_another_machine_cannot_be_listened_on() {
-        let error = bind(&listen("192.0.2.1", 0), MANAGER_PORT).await.unwrap_err();
+        let error = bind(&listen("192.0.2.1", 0), MANAGER_PORT).unwrap_err();
         assert!(matches!(error, BindError::Other { .. }), "{error}");
     }
 }

@@ -54,6 +54,7 @@ pub struct Keeper<E> {
     pub(super) untold: BTreeMap<TaskId, u64>,
     /// Its own events that the manager has.
     pub(super) events_told: u64,
+    pruned: u64,
     news: watch::Sender<u64>,
     owner: watch::Sender<Option<Owner>>,
     distrusted: Option<String>,
@@ -114,6 +115,7 @@ impl<E: Engine> Keeper<E> {
             held: Vec::new(),
             untold,
             events_told: 0,
+            pruned: 0,
             news,
             owner,
             distrusted: None,
@@ -287,7 +289,8 @@ impl<E: Engine> Keeper<E> {
 
     async fn tend(&mut self) -> Result<(), Error> {
         self.store.tend().await?;
-        if self.events_told > 0 {
+        if self.events_told > self.pruned {
+            self.pruned = self.events_told;
             match self.store.prune_events(self.events_told).await {
                 Err(error) if error.must_exit() => return Err(error),
                 Err(error) => tracing::warn!("events that the manager has could not be pruned: {error}"),

@@ -1,6 +1,5 @@
 //! Lists of containers: what is taken from one, and what a call that was under way meanwhile knows better.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Host;
@@ -21,17 +20,14 @@ impl Host {
         self.lists.failures = 0;
         self.lists.trouble = None;
         let before = std::mem::take(&mut self.containers);
-        let mut untrusted = BTreeSet::new();
         for (key, container) in &before {
             if !self.may_speak(number, key.0) {
                 self.containers.insert(key.clone(), container.clone());
-                untrusted.insert(key.0);
             }
         }
         for mut container in containers {
             let task = container.identity.task;
             if !self.may_speak(number, task) {
-                untrusted.insert(task);
                 continue;
             }
             let key = (task, container.id.clone());
@@ -46,8 +42,7 @@ impl Host {
         }
         self.doubts.retain(|task| self.trusted_from.get(task).is_some_and(|from| *from > number));
         self.trusted_from.retain(|_, from| *from > number);
-        self.lists.wanted |=
-            !self.doubts.is_empty() || untrusted.iter().any(|task| !self.lanes.contains(task));
+        self.lists.wanted |= !self.doubts.is_empty();
         self.interrupted.retain(|_, at| now.moment.since(*at) < KILL_EXPLAINS);
         self.recheck.retain(|key| self.containers.contains_key(key));
         self.recheck_next_running();

@@ -75,6 +75,8 @@ pub struct Slot {
     name_clash: bool,
     /// Its plain name belongs to a stranger: the next attempt gets a suffix.
     plain_name_taken: bool,
+    /// The container that is proven to be gone.
+    gone: Option<ContainerId>,
     /// The engine refused to create or start the attempt under way, in words.
     refused: Option<String>,
     /// Calls about it that failed in a row, and until when it is left alone for that.
@@ -243,6 +245,7 @@ impl Slot {
             image_wanted: None,
             name_clash: false,
             plain_name_taken: false,
+            gone: None,
             refused: None,
             troubles: 0,
             quiet_until: None,

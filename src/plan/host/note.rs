@@ -98,14 +98,15 @@ impl Host {
     /// Takes in a hint.
     pub fn hint(&mut self, hint: &Hint, now: Moment) {
         let key = (hint.task, hint.container.clone());
-        if !self.containers.contains_key(&key) || hint.kind == HintKind::Destroyed {
-            self.lists.wanted = true;
-            return;
+        let known = self.containers.contains_key(&key);
+        match hint.kind {
+            // Its end follows, and is called out too.
+            HintKind::Killed => _ = self.interrupted.insert(hint.container.clone(), now),
+            // What orc removes itself is known from the answer.
+            HintKind::Destroyed => self.lists.wanted |= known && !self.lanes.contains(&hint.task),
+            HintKind::Changed if known => _ = self.recheck.insert(key),
+            HintKind::Changed => self.lists.wanted = true,
         }
-        if hint.kind == HintKind::Killed {
-            self.interrupted.insert(hint.container.clone(), now);
-        }
-        self.recheck.insert(key);
     }
 
     /// The engine's connection broke: it may be on its way down.
@@ -230,6 +231,13 @@ impl Host {
             (Verb::Create { .. }, Failure::Conflict(_)) => slot.name_clash = true,
             (Verb::Create { .. } | Verb::Start(_), Failure::Refused(why)) => slot.refused = Some(why),
             (Verb::Find(_), Failure::Missing(_)) => {}
+            // A list without it and a 404 together are proof; one alone is not (rule R3).
+            (Verb::Inspect(id), Failure::Missing(_))
+                if !self.containers.contains_key(&(task, id.clone())) =>
+            {
+                slot.gone = Some(id.clone());
+            }
+            (Verb::Inspect(_), Failure::Missing(_)) => self.doubt(task),
             (Verb::Find(name), Failure::Conflict(whose)) => {
                 slot.plain_name_taken = true;
                 slot.refused = Some(format!("the container name {name:?} is taken: {whose}"));

@@ -140,7 +140,10 @@ fn ending(host: &Host, attempt: &Attempt, container: &Container) -> Ending {
 /// The attempt has no container.
 fn absent_step(host: &Host, slot: &Slot, attempt: &Attempt) -> Option<Action> {
     let task = slot.id();
-    if attempt.container.is_some() {
+    if let Some(container) = &attempt.container {
+        if slot.gone.as_ref() != Some(container) {
+            return lane(task, Verb::Inspect(container.clone()));
+        }
         let ending = attempt.ending.clone().map_or(Ending::Vanished, Ending::Unhealthy);
         return Some(Action::End { task, ending });
     }

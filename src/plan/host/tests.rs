@@ -293,7 +293,7 @@ fn a_list_that_was_asked_for_before_a_call_ended_says_nothing_about_its_task() {
     world.done(Ok(Answer::Created(ContainerId("c1".to_owned()))));
     // This list was made before the container was.
     world.listed(Vec::new());
-    world.expect("list, start c1");
+    world.expect("start c1");
 }
 
 #[test]
@@ -373,9 +373,24 @@ fn what_a_stranger_removes_comes_back_and_does_not_count() {
     world.hint("c1", HintKind::Destroyed);
     world.expect("list");
     world.listed(Vec::new());
+    world.expect("inspect c1");
+    world.done(Err(Failure::Missing("no such container".to_owned())));
     world.expect("create web");
     assert_eq!((world.record().failures, world.record().observed.restarts), (0, 1));
     assert_eq!(world.record().observed.attempt, 2);
+}
+
+#[test]
+fn a_list_that_lies_ends_nothing() {
+    let mut world = World::running("");
+    world.wait(5_000);
+    world.expect("list");
+    world.listed(Vec::new());
+    world.expect("inspect c1");
+    let runs = world.container("c1", 1, ContainerStatus::Running);
+    world.done(Ok(Answer::Container(Box::new(runs))));
+    world.expect("");
+    assert_eq!((world.state(), world.record().observed.attempt), (State::Running, 1));
 }
 
 #[test]

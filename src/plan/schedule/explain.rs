@@ -14,60 +14,128 @@ use crate::model::spec::Protocol;
 #[error("{0}")]
 pub struct Unplaceable(String);
 
-/// What one node lacks, in the order in which it is told.
+/// Why a node takes no tasks at all, in the order in which it is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Lack {
-    Cpu,
-    Memory,
-    Disk,
-    Port(Protocol, u16),
+pub(super) enum Closed {
     Paused,
     Draining,
     EngineSilent,
     Unreachable,
 }
 
-/// Why none of `nodes` fits: each node counted once, by the first thing that speaks against it.
-pub(super) fn none_of(nodes: &[Candidate], ask: &Ask) -> Unplaceable {
-    if nodes.is_empty() {
+impl Closed {
+    /// `None` when `node` takes tasks.
+    pub(super) fn of(node: &Candidate) -> Option<Self> {
+        match (node.state, node.availability) {
+            (NodeState::Unreachable, _) => Some(Self::Unreachable),
+            (_, Availability::Drain) => Some(Self::Draining),
+            (_, Availability::Pause) => Some(Self::Paused),
+            (NodeState::Degraded, _) => Some(Self::EngineSilent),
+            (NodeState::Ready, Availability::Active) => None,
+        }
+    }
+
+    fn sentence(self, number: Number) -> &'static str {
+        match self {
+            Self::Paused => number.choose("is paused", "are paused"),
+            Self::Draining => number.choose("is draining", "are draining"),
+            Self::EngineSilent => {
+                number.choose("has an engine that does not answer", "have engines that do not answer")
+            }
+            Self::Unreachable => number.choose("is unreachable", "are unreachable"),
+        }
+    }
+}
+
+/// What a node that takes tasks lacks for this one: the first of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lack {
+    Cpu,
+    Memory,
+    Disk,
+    Port(Protocol, u16),
+}
+
+impl Lack {
+    fn of(node: &Candidate, free: Free, ask: &Ask) -> Option<Self> {
+        if ask.cpu > free.cpu {
+            Some(Self::Cpu)
+        } else if ask.memory > free.memory {
+            Some(Self::Memory)
+        } else if ask.disk > free.disk {
+            Some(Self::Disk)
+        } else {
+            taken_port(node, ask).map(|(protocol, port)| Self::Port(protocol, port))
+        }
+    }
+
+    fn sentence(self, number: Number, ask: &Ask, best: Free) -> String {
+        match self {
+            Self::Cpu => shortage(number, "CPU", cores, (ask.cpu, best.cpu)),
+            Self::Memory => shortage(number, "memory", bytes, (ask.memory, best.memory)),
+            Self::Disk => shortage(number, "disk", bytes, (ask.disk, best.disk)),
+            Self::Port(protocol, port) => taken(number, protocol, port),
+        }
+    }
+}
+
+/// Why none of the nodes fits: each counted once. `free` is what the `open` ones have left.
+pub(super) fn none_of(
+    open: &[Candidate],
+    free: &[Free],
+    closed: &BTreeMap<NodeName, Closed>,
+    ask: &Ask,
+) -> Unplaceable {
+    if open.is_empty() && closed.is_empty() {
         return Unplaceable("no node fits: no node has joined".to_owned());
     }
-    let mut lacks: BTreeMap<Lack, (usize, Free)> = BTreeMap::new();
-    for node in nodes {
-        let Some(lack) = lack(node, ask) else { continue };
-        let (count, best) = lacks.entry(lack).or_default();
-        *count += 1;
-        *best = best.most(Free::of(node));
-    }
-    let reasons: Vec<String> = lacks
-        .into_iter()
-        .map(|(lack, (count, best))| format!("{count} {}", lack.sentence(Number::of(count), ask, best)))
-        .collect();
+    let closed = closed.values().fold(BTreeMap::new(), |mut counts, why| {
+        *counts.entry(why).or_insert(0) += 1;
+        counts
+    });
+    let closed = closed.iter().map(|(why, count)| format!("{count} {}", why.sentence(Number::of(*count))));
+    let reasons: Vec<String> = lacks(open, free, ask).into_iter().chain(closed).collect();
     Unplaceable(format!("no node fits: {}", reasons.join(", ")))
 }
 
-/// Why the node called `name`, to which a task is pinned, does not fit; `None` when it does.
-pub(super) fn against(nodes: &[Candidate], name: &NodeName, ask: &Ask) -> Option<Unplaceable> {
-    let Ok(at) = nodes.binary_search_by(|node| node.name.cmp(name)) else {
-        return Some(Unplaceable(format!("it is pinned to {name}, which has not joined")));
-    };
-    let node = &nodes[at];
-    let reason = lack(node, ask)?.sentence(Number::One, ask, Free::of(node));
-    Some(Unplaceable(format!("it is pinned to {name}, which {reason}")))
+/// Counts what the `open` nodes lack.
+fn lacks(open: &[Candidate], free: &[Free], ask: &Ask) -> Vec<String> {
+    let mut shortages = [(Lack::Cpu, 0), (Lack::Memory, 0), (Lack::Disk, 0)];
+    let mut best = [Free::default(); 3];
+    let mut ports: BTreeMap<(Protocol, u16), usize> = BTreeMap::new();
+    for (node, free) in open.iter().zip(free) {
+        let at = match Lack::of(node, *free, ask) {
+            Some(Lack::Cpu) => 0,
+            Some(Lack::Memory) => 1,
+            Some(Lack::Disk) => 2,
+            Some(Lack::Port(protocol, port)) => {
+                *ports.entry((protocol, port)).or_default() += 1;
+                continue;
+            }
+            None => continue,
+        };
+        shortages[at].1 += 1;
+        best[at] = best[at].most(*free);
+    }
+    let ports = ports.into_iter().map(|((protocol, port), count)| (Lack::Port(protocol, port), count));
+    let counted =
+        shortages.into_iter().chain(ports).zip(best.into_iter().chain(std::iter::repeat(Free::default())));
+    counted
+        .filter(|((_, count), _)| *count > 0)
+        .map(|((lack, count), best)| format!("{count} {}", lack.sentence(Number::of(count), ask, best)))
+        .collect()
 }
 
-fn lack(node: &Candidate, ask: &Ask) -> Option<Lack> {
-    let free = Free::of(node);
-    match (node.state, node.availability) {
-        (NodeState::Unreachable, _) => Some(Lack::Unreachable),
-        (_, Availability::Drain) => Some(Lack::Draining),
-        (_, Availability::Pause) => Some(Lack::Paused),
-        (NodeState::Degraded, _) => Some(Lack::EngineSilent),
-        _ if ask.cpu > free.cpu => Some(Lack::Cpu),
-        _ if ask.memory > free.memory => Some(Lack::Memory),
-        _ if ask.disk > free.disk => Some(Lack::Disk),
-        _ => taken_port(node, ask).map(|(protocol, port)| Lack::Port(protocol, port)),
-    }
+/// Why the node that a task is pinned to does not fit: it has not joined, or takes no tasks.
+pub(super) fn pinned_to_closed(name: &NodeName, closed: Option<Closed>) -> Unplaceable {
+    let reason = closed.map_or("has not joined", |closed| closed.sentence(Number::One));
+    Unplaceable(format!("it is pinned to {name}, which {reason}"))
+}
+
+/// Why the open node that a task is pinned to does not fit; `None` when it does.
+pub(super) fn pinned_to_open(node: &Candidate, free: Free, ask: &Ask) -> Option<Unplaceable> {
+    let reason = Lack::of(node, free, ask)?.sentence(Number::One, ask, free);
+    Some(Unplaceable(format!("it is pinned to {}, which {reason}", node.name)))
 }
 
 /// Grammatical number.
@@ -90,25 +158,6 @@ impl Number {
     }
 }
 
-impl Lack {
-    /// The words after the number or the name of the nodes.
-    fn sentence(self, number: Number, ask: &Ask, best: Free) -> String {
-        let be = number.choose("is", "are");
-        match self {
-            Self::Cpu => shortage(number, "CPU", cores, (ask.cpu, best.cpu)),
-            Self::Memory => shortage(number, "memory", bytes, (ask.memory, best.memory)),
-            Self::Disk => shortage(number, "disk", bytes, (ask.disk, best.disk)),
-            Self::Port(protocol, port) => taken(number, protocol, port),
-            Self::Paused => format!("{be} paused"),
-            Self::Draining => format!("{be} draining"),
-            Self::EngineSilent => {
-                number.choose("has an engine", "have engines").to_owned() + " that cannot be reached"
-            }
-            Self::Unreachable => format!("{be} unreachable"),
-        }
-    }
-}
-
 fn shortage(
     number: Number,
     resource: &str,
@@ -122,7 +171,7 @@ fn shortage(
 }
 
 fn taken(number: Number, protocol: Protocol, port: u16) -> String {
-    let suffix = if protocol == Protocol::Tcp { String::new() } else { format!("/{}", protocol.word()) };
     let have = number.choose("has", "have");
+    let suffix = if protocol == Protocol::Tcp { String::new() } else { format!("/{}", protocol.word()) };
     format!("{have} host port {port}{suffix} taken by another task")
 }

@@ -68,6 +68,10 @@ impl Usage {
     }
 }
 
+/// What a task without a CPU limit is taken to add to the CPU use of its node until that is measured: a
+/// hundredth. Without it, `greedy` would put all that it places at one time on one node.
+const UNLIMITED_STEP: f64 = 0.01;
+
 /// A node as placement sees it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Candidate {
@@ -87,4 +91,13 @@ pub struct Candidate {
     pub load: NodeLoad,
     /// What its live tasks hold.
     pub usage: Usage,
+}
+
+impl Candidate {
+    /// Counts a task in: what it holds, and what it is taken to use until its node is measured again.
+    fn place(&mut self, spec: &TaskSpec) {
+        self.usage.add(spec);
+        self.load.cpu += if spec.cpu > 0.0 { spec.cpu / self.cores } else { UNLIMITED_STEP };
+        self.load.memory += spec.memory;
+    }
 }

@@ -1,7 +1,8 @@
 //! The numbers of a node by which the schedulers rank it.
 
-use super::room::{Ask, Free};
-use super::{Candidate, epvm, greedy};
+use super::epvm::Prices;
+use super::room::Free;
+use super::{Candidate, binpack};
 
 /// What is compared, smaller first: the rule's own figure, then what breaks its ties.
 pub(super) type Cost = (f64, f64);
@@ -17,14 +18,10 @@ pub(super) struct Standing {
     pub(super) tasks: u32,
     /// Share of its CPU in use; least is best.
     pub(super) busy: f64,
-    /// Mean share of CPU and memory that is reserved; most is best, to `binpack`.
-    pub(super) fullness: f64,
-    /// Live tasks, as a tie-breaker of `binpack`; most is best.
-    pub(super) crowd: u32,
-    /// E-PVM's view of its CPU.
-    pub(super) cpu: epvm::Resource,
-    /// E-PVM's view of its memory.
-    pub(super) memory: epvm::Resource,
+    /// How full it is; most is best.
+    pub(super) fullness: binpack::Fullness,
+    /// What more of it costs; least is best.
+    pub(super) prices: Prices,
 }
 
 impl Standing {
@@ -33,36 +30,19 @@ impl Standing {
         free: Free { cpu: 0, memory: 0, disk: 0 },
         tasks: u32::MAX,
         busy: f64::INFINITY,
-        fullness: 0.0,
-        crowd: 0,
-        cpu: epvm::Resource::WORST,
-        memory: epvm::Resource::WORST,
+        fullness: binpack::Fullness::WORST,
+        prices: Prices::WORST,
     };
 
-    /// How `node` stands before anything is placed on it.
+    /// How `node` stands.
     pub(super) fn of(node: &Candidate) -> Self {
-        let used_memory = share(float(node.load.memory), float(node.memory));
         Self {
             free: Free::of(node),
             tasks: node.usage.tasks,
             busy: node.load.cpu,
-            fullness: f64::midpoint(reserved_cpu(node), reserved_memory(node)),
-            crowd: node.usage.tasks,
-            cpu: epvm::Resource::new(reserved_cpu(node).max(node.load.cpu), node.cores * 1e9),
-            memory: epvm::Resource::new(reserved_memory(node).max(used_memory), float(node.memory)),
+            fullness: binpack::Fullness::of(node),
+            prices: Prices::of(node),
         }
-    }
-
-    /// Adds what `ask` brings; `node` has counted it in already. What was measured before knows nothing of it.
-    pub(super) fn place(&mut self, ask: &Ask, node: &Candidate) {
-        let cpu = self.cpu.share(ask.cpu);
-        let memory = self.memory.share(ask.memory);
-        *self = Self {
-            busy: self.busy + if ask.cpu == 0 { greedy::UNLIMITED_STEP } else { cpu },
-            cpu: self.cpu.with(cpu),
-            memory: self.memory.with(memory),
-            ..Self::of(node)
-        };
     }
 
     /// The better of each number.
@@ -71,24 +51,24 @@ impl Standing {
             free: self.free.most(other.free),
             tasks: self.tasks.min(other.tasks),
             busy: self.busy.min(other.busy),
-            fullness: self.fullness.max(other.fullness),
-            crowd: self.crowd.max(other.crowd),
-            cpu: self.cpu.best_of(other.cpu),
-            memory: self.memory.best_of(other.memory),
+            fullness: self.fullness.most(other.fullness),
+            prices: self.prices.best_of(&other.prices),
         }
     }
 }
 
-fn reserved_cpu(node: &Candidate) -> f64 {
+/// The share of a node's CPU that its tasks reserved.
+pub(super) fn reserved_cpu(node: &Candidate) -> f64 {
     share(node.usage.cpu, node.cores)
 }
 
-fn reserved_memory(node: &Candidate) -> f64 {
+/// The share of a node's memory that its tasks reserved.
+pub(super) fn reserved_memory(node: &Candidate) -> f64 {
     share(float(node.usage.memory), float(node.memory))
 }
 
 /// A part of a whole; of nothing, nothing.
-fn share(part: f64, whole: f64) -> f64 {
+pub(super) fn share(part: f64, whole: f64) -> f64 {
     if whole > 0.0 { part / whole } else { 0.0 }
 }
 

@@ -247,13 +247,13 @@ mod words {
             refusal(one, &spec),
             "no node fits: 1 lacks CPU (want 1 core, it has 0.5 cores free), \
              1 lacks disk (want 1 GiB, it has 0 B free), 1 has host port 8080 taken by another task, \
-             1 is paused, 1 has an engine that cannot be reached, 1 is unreachable"
+             1 is paused, 1 has an engine that does not answer, 1 is unreachable"
         );
         assert_eq!(
             refusal(twice, &spec),
             "no node fits: 2 lack CPU (want 1 core, best has 0.5 cores free), \
              2 lack disk (want 1 GiB, best has 0 B free), 2 have host port 8080 taken by another task, \
-             2 are paused, 2 have engines that cannot be reached, 2 are unreachable"
+             2 are paused, 2 have engines that do not answer, 2 are unreachable"
         );
     }
 
@@ -378,8 +378,8 @@ mod properties {
                 costs.0.partial_cmp(&costs.1).unwrap()
             })?;
             let (node, standing) = &mut self.nodes[chosen];
-            node.usage.add(spec);
-            standing.place(&ask, node);
+            node.place(spec);
+            *standing = Standing::of(node);
             self.next = chosen + 1;
             Some(node.name.clone())
         }

@@ -18,7 +18,7 @@ fn request(line: &str, headers: &str) -> String {
 
 /// Sends each, and sees that it is refused as it should be and has no effect.
 async fn check(cases: &[Case<'_>]) {
-    let site = Site::start(Limits::default()).await;
+    let site = Site::start(Limits::default());
     for (line, headers, status, sentence) in cases {
         let answer = site.send(request(line, headers)).await;
         assert_eq!(answer.status, *status, "{line}: {answer:?}");
@@ -30,7 +30,7 @@ async fn check(cases: &[Case<'_>]) {
 
 #[tokio::test]
 async fn what_is_right_is_served() {
-    let site = Site::start(Limits::default()).await;
+    let site = Site::start(Limits::default());
     let answer = site.post(br#"{"Name": "a", "Env": ["A=1"]}"#).await;
     assert_eq!((answer.status, site.effects()), (201, 1), "{answer:?}");
     assert!(answer.head.contains("cache-control: no-store\r\nx-content-type-options: nosniff"), "{answer:?}");
@@ -52,7 +52,7 @@ async fn what_is_right_is_served() {
 
 #[tokio::test]
 async fn a_connection_serves_one_request_after_another() {
-    let site = Site::start(Limits::default()).await;
+    let site = Site::start(Limits::default());
     let first = "GET /things HTTP/1.1\r\nhost: localhost\r\n\r\n";
     let answer = site.send(format!("{first}{}", request("GET /things?limit=7", ""))).await;
     assert!(answer.body.starts_with("[0]HTTP/1.1 200 OK") && answer.body.ends_with("[7]"), "{answer:?}");
@@ -60,7 +60,7 @@ async fn a_connection_serves_one_request_after_another() {
 
 #[tokio::test]
 async fn hostile_bodies_are_refused() {
-    let site = Site::start(Limits::default()).await;
+    let site = Site::start(Limits::default());
     let large = format!(r#"{{"Name": "{}"}}"#, "x".repeat(3_000_000));
     let crowded = format!(r#"{{"Name": "a", "Env": [{}1]}}"#, r#""A","#.repeat(200_000));
     let deep = "[".repeat(200_000);
@@ -152,7 +152,7 @@ async fn web_pages_are_refused() {
         ("GET /things", "host: localhost\r\n", 400, "One header Host belongs in each request"),
     ])
     .await;
-    let site = Site::start(Limits::default()).await;
+    let site = Site::start(Limits::default());
     let rebound = site.send("GET /things HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n").await;
     assert_eq!(rebound.status, 403, "{rebound:?}");
     assert!(!rebound.head.contains("access-control"), "no page is invited: {rebound:?}");
@@ -161,7 +161,7 @@ async fn web_pages_are_refused() {
 /// What hyper refuses before there is a request: its status says it all.
 #[tokio::test]
 async fn heads_that_cannot_be_read_are_refused() {
-    let site = Site::start(Limits::default()).await;
+    let site = Site::start(Limits::default());
     for (name, bytes, status) in [
         ("600 KB in one header", request("GET /things", &format!("a: {}\r\n", "x".repeat(600_000))), 431),
         ("17 KB in one header", request("GET /things", &format!("a: {}\r\n", "x".repeat(17_000))), 431),
@@ -193,7 +193,7 @@ async fn heads_that_cannot_be_read_are_refused() {
 
 #[tokio::test]
 async fn a_body_that_grows_too_large_without_saying_so_is_cut_off() {
-    let site = Site::start(Limits::default()).await;
+    let site = Site::start(Limits::default());
     let chunk = format!("10000\r\n{}\r\n", "x".repeat(65_536));
     let answer = site.send(format!("{}{}", request("POST /things", CHUNKED), chunk.repeat(40))).await;
     assert_eq!((answer.status, site.effects()), (413, 0), "{answer:?}");
@@ -201,7 +201,7 @@ async fn a_body_that_grows_too_large_without_saying_so_is_cut_off() {
 
 #[tokio::test]
 async fn options_says_which_methods_there_are() {
-    let site = Site::start(Limits::default()).await;
+    let site = Site::start(Limits::default());
     let answer = site.send(request("OPTIONS /things", "")).await;
     assert_eq!((answer.status, answer.body.as_str()), (204, ""));
     assert!(answer.head.contains("allow: post,get,head"), "{answer:?}");
@@ -209,7 +209,7 @@ async fn options_says_which_methods_there_are() {
 
 #[tokio::test]
 async fn a_panic_is_told_to_the_log_and_not_to_the_client() {
-    let site = Site::start(Limits::default()).await;
+    let site = Site::start(Limits::default());
     let answer = site.send(request("POST /panic", "")).await;
     assert_eq!(answer.status, 500);
     assert!(answer.message().contains("bug in orc") && !answer.body.contains("secret"), "{answer:?}");

@@ -61,9 +61,9 @@ struct Page {
 }
 
 impl Site {
-    pub(super) async fn start(limits: Limits) -> Self {
+    pub(super) fn start(limits: Limits) -> Self {
         let address = Listen { host: "127.0.0.1".to_owned(), port: 0 };
-        let bound = serve::bind(&address, MANAGER_PORT).await.unwrap();
+        let bound = serve::bind(&address, MANAGER_PORT).unwrap();
         let address = SocketAddr::from(([127, 0, 0, 1], bound.address.port));
         let (stop, tracker, effects) = <(CancellationToken, TaskTracker, Arc<AtomicUsize>)>::default();
         let options = Options { limits, routes: &["POST /things", "GET /things", "DELETE /things/{id}"] };

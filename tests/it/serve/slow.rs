@@ -47,7 +47,7 @@ async fn trickle(mut stream: TcpStream, start: &[u8], drip: &[u8], pause: Durati
 
 #[tokio::test]
 async fn a_head_that_trickles_is_cut_off() {
-    let site = Site::start(short()).await;
+    let site = Site::start(short());
     for start in [&b""[..], b"GET /things HTTP/1.1\r\nhost: localhost\r\n"] {
         let drip: &[u8] = if start.is_empty() { b"" } else { b"a: b\r\n" };
         let took = trickle(site.connect().await, start, drip, Duration::from_millis(50)).await;
@@ -57,7 +57,7 @@ async fn a_head_that_trickles_is_cut_off() {
 
 #[tokio::test]
 async fn an_idle_connection_is_closed() {
-    let site = Site::start(short()).await;
+    let site = Site::start(short());
     let took =
         trickle(site.connect().await, b"GET /things HTTP/1.1\r\nhost: localhost\r\n\r\n", b"", PATIENCE)
             .await;
@@ -66,7 +66,7 @@ async fn an_idle_connection_is_closed() {
 
 #[tokio::test]
 async fn a_body_that_trickles_is_refused_and_cut_off() {
-    let site = Site::start(short()).await;
+    let site = Site::start(short());
     let mut stream = site.connect().await;
     let head = b"POST /things HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{";
     stream.write_all(head).await.unwrap();
@@ -81,7 +81,7 @@ async fn a_body_that_trickles_is_refused_and_cut_off() {
 
 #[tokio::test]
 async fn a_body_that_nobody_reads_does_not_hold_its_connection() {
-    let site = Site::start(short()).await;
+    let site = Site::start(short());
     let head = b"GET /things HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100000\r\n\r\n";
     let took = trickle(site.connect().await, head, b" ", Duration::from_millis(50)).await;
     assert!(took < Duration::from_secs(2), "{took:?}");
@@ -89,7 +89,7 @@ async fn a_body_that_nobody_reads_does_not_hold_its_connection() {
 
 #[tokio::test]
 async fn a_body_that_is_long_by_design_may_take_longer_than_all_limits() {
-    let site = Site::start(short()).await;
+    let site = Site::start(short());
     let mut stream = site.connect().await;
     stream
         .write_all(
@@ -108,7 +108,7 @@ async fn a_body_that_is_long_by_design_may_take_longer_than_all_limits() {
 
 #[tokio::test]
 async fn a_reader_that_reads_no_more_is_cut_off() {
-    let site = Site::start(short()).await;
+    let site = Site::start(short());
     let mut stream = site.connect().await;
     stream.write_all(b"GET /big HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     stream.readable().await.unwrap();
@@ -130,7 +130,7 @@ async fn a_reader_that_reads_no_more_is_cut_off() {
 
 #[tokio::test]
 async fn more_connections_than_there_is_room_for_wait_and_are_served() {
-    let site = Site::start(Limits { connections: 3, ..short() }).await;
+    let site = Site::start(Limits { connections: 3, ..short() });
     let silent = [site.connect().await, site.connect().await, site.connect().await];
     let mut honest = site.connect().await;
     honest.write_all(HONEST).await.unwrap();
@@ -143,7 +143,7 @@ async fn more_connections_than_there_is_room_for_wait_and_are_served() {
 /// The real limits, in real time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_slow_clients_are_gone_in_fifteen_seconds_and_disturb_nobody() {
-    let site = Site::start(Limits::default()).await;
+    let site = Site::start(Limits::default());
     let heads = [
         &b"GET /things HTTP/1.1\r\nhost: localhost\r\n"[..],
         b"",

@@ -22,7 +22,7 @@ async fn stop(site: &Site) -> Duration {
 
 #[tokio::test]
 async fn idle_connections_hold_nothing_up() {
-    let site = Site::start(Limits::default()).await;
+    let site = Site::start(Limits::default());
     let silent = site.connect().await;
     let mut idle = site.connect().await;
     idle.write_all(b"GET /things HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
@@ -38,7 +38,7 @@ async fn idle_connections_hold_nothing_up() {
 #[tokio::test]
 async fn long_polls_and_feeds_are_cut_off_after_their_grace() {
     let limits = Limits { drain: Duration::from_millis(300), ..Limits::default() };
-    let site = Site::start(limits).await;
+    let site = Site::start(limits);
     let mut poll = site.connect().await;
     poll.write_all(POLL).await.unwrap();
     let mut feed = site.connect().await;
@@ -52,7 +52,7 @@ async fn long_polls_and_feeds_are_cut_off_after_their_grace() {
 
 #[tokio::test]
 async fn a_request_under_way_is_answered() {
-    let site = Site::start(Limits::default()).await;
+    let site = Site::start(Limits::default());
     let mut upload = site.connect().await;
     upload
         .write_all(
