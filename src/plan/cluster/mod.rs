@@ -7,6 +7,8 @@
 mod apply;
 pub mod change;
 pub mod reconcile;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
