@@ -14,7 +14,7 @@ use orc::model::task::HostPorts;
 
 use crate::support::cases::{new_identity, new_name, on_host_port, port, spec_of};
 use crate::support::patience::until;
-use crate::support::rig::{Kind, Rig, assert_fails, kind};
+use crate::support::rig::{Kind, Rig, assert_fails, first_event, kind};
 
 /// Declares each probe as one test upon each engine.
 macro_rules! probes {
@@ -68,6 +68,7 @@ probes! {
     a_paused_container_can_be_stopped
     an_exit_code_is_told
     a_killed_container_has_exited_with_137
+    a_container_that_wants_too_much_memory_is_killed
     a_running_container_is_removed
     a_removed_containers_name_is_free
     of_six_removals_at_once_none_is_refused_and_the_container_is_gone
@@ -373,6 +374,12 @@ async fn a_killed_container_has_exited_with_137(rig: &impl Rig) {
     assert_eq!((container.status.clone(), exit_code(&container)), (ContainerStatus::Exited, Some(137)));
 }
 
+async fn a_container_that_wants_too_much_memory_is_killed(rig: &impl Rig) {
+    let id = rig.killed_for_memory().await;
+    // Whether the engine learns why depends on its kernel.
+    assert_eq!(exit_code(&rig.inspected(&id).await), Some(137));
+}
+
 async fn a_running_container_is_removed(rig: &impl Rig) {
     let id = rig.started(Kind::Deaf).await;
     rig.engine().remove(&id).await.unwrap();
@@ -461,17 +468,7 @@ async fn the_images_own_health_is_told(rig: &impl Rig) {
 async fn events_tell_what_happens_to_ones_own_containers_only(rig: &impl Rig) {
     let neighbour = Owner { node: "worker-2".parse().unwrap(), ..rig.owner().clone() };
     let mut events = rig.engine().events(rig.owner());
-    // A real stream is open some time after it was asked for, and nothing says when.
-    let knock = async {
-        loop {
-            rig.created(Kind::Server).await;
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    };
-    let first = tokio::select! {
-        event = events.next() => event.unwrap().unwrap(),
-        () = knock => unreachable!("it knocks for ever"),
-    };
+    let first = first_event(rig, &mut events).await.unwrap().unwrap();
     assert_eq!(first.action, "create");
 
     let theirs = new_identity();

@@ -16,7 +16,7 @@ use crate::support::cases::{new_identity, new_name};
 use crate::support::patience::until;
 use crate::support::proxy::{Proxy, Spoil};
 use crate::support::real_rig::{RealRig, docker_host};
-use crate::support::rig::{Kind, Rig, assert_fails};
+use crate::support::rig::{Kind, Rig, assert_fails, first_event};
 
 const CREATE: &str = "/containers/create";
 const LIST: &str = "/containers/json";
@@ -151,6 +151,17 @@ async fn an_engine_that_hangs_is_given_up_at_the_deadline_of_each_call() {
             before.elapsed() >= Duration::from_millis(1500),
             "a stop is waited for longer than its grace"
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stop_is_waited_for_as_long_as_the_container_itself_says() {
+    with_proxy(Deadlines { call: Duration::from_secs(1), ..SHORT }, |rig, proxy, engine| async move {
+        let spec = TaskSpec { stop_timeout: Some(3), ..rig.spec(Kind::Deaf) };
+        let id = rig.started_of(&spec).await;
+        engine.stop(&id, None).await.unwrap();
+        assert_eq!(proxy.seen(&Method::POST, "/stop"), 1);
     })
     .await;
 }
@@ -291,16 +302,7 @@ async fn events_that_break_off_end_in_a_failure() {
     with_proxy(Deadlines::default(), |rig, proxy, engine| async move {
         proxy.spoil(Method::GET, "/events", Spoil::Truncate(50));
         let mut events = engine.events(rig.owner());
-        let knock = async {
-            loop {
-                rig.created(Kind::Server).await;
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        };
-        let first = tokio::select! {
-            event = events.next() => event.unwrap(),
-            () = knock => unreachable!("it knocks for ever"),
-        };
+        let first = first_event(&rig, &mut events).await.unwrap();
         assert_fails(first, "unknown");
         assert!(events.next().await.is_none());
     })
@@ -309,7 +311,7 @@ async fn events_that_break_off_end_in_a_failure() {
 
 #[tokio::test]
 async fn a_pull_fails_as_its_stream_says() {
-    with_proxy(SHORT, |_rig, proxy, engine| async move {
+    with_proxy(Deadlines::default(), |_rig, proxy, engine| async move {
         let pull = async |spoil| {
             proxy.spoil(Method::POST, "/images/create", spoil);
             engine.pull("127.0.0.1:1/orc-test/absent:1", watch::Sender::default()).await

@@ -81,6 +81,12 @@ impl Rig for FakeRig {
         self.fake.exit(&id.0, 137);
     }
 
+    async fn killed_for_memory(&self) -> ContainerId {
+        let id = self.started(Kind::Server).await;
+        self.fake.kill_for_memory(&id.0);
+        id
+    }
+
     async fn add_foreign(&self, name: &str) -> ContainerId {
         self.fake.add_foreign(name, &self.spec(Kind::Server)).unwrap()
     }

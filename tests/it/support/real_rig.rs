@@ -138,6 +138,13 @@ impl Rig for RealRig {
         self.raw.kill_container(&id.0, None::<query::KillContainerOptions>).await.unwrap();
     }
 
+    async fn killed_for_memory(&self) -> ContainerId {
+        let env = vec!["ECHO_MEMORY_MB=64".to_owned()];
+        let id = self.started_of(&TaskSpec { memory: 16 << 20, env, ..self.spec(Kind::Server) }).await;
+        self.ended(&id).await;
+        id
+    }
+
     async fn add_foreign(&self, name: &str) -> ContainerId {
         let options = query::CreateContainerOptionsBuilder::new().name(name).build();
         // The cluster's label alone does not make it orc's, and lets it be cleaned up.

@@ -1,7 +1,10 @@
 //! An engine under test, and the hands that reach it from outside.
 
+use std::cell::Cell;
 use std::future::Future;
+use std::time::Duration;
 
+use futures_util::{Stream, StreamExt};
 use orc::engine::Engine;
 use orc::model::container::{Container, Failure, Identity, Owner};
 use orc::model::id::ContainerId;
@@ -56,6 +59,9 @@ pub(crate) trait Rig: Sync + Sized {
 
     /// Somebody else kills its first process.
     fn kill(&self, id: &ContainerId) -> impl Future<Output = ()>;
+
+    /// A container that has ended because it wanted more than its memory limit.
+    fn killed_for_memory(&self) -> impl Future<Output = ContainerId>;
 
     /// A container without labels of orc.
     fn add_foreign(&self, name: &str) -> impl Future<Output = ContainerId>;
@@ -120,4 +126,25 @@ pub(crate) fn assert_fails<T: std::fmt::Debug>(result: Result<T, Failure>, wante
     let failure = result.expect_err("this should have failed");
     assert_eq!(kind(&failure), wanted, "{failure:?}");
     assert!(!failure.to_string().is_empty());
+}
+
+/// Creates containers until the stream tells of one: a real stream is open some time after it was asked for, and
+/// nothing says when. None of these calls is given up, or it might be done after the test.
+pub(crate) async fn first_event<T>(
+    rig: &impl Rig,
+    events: &mut (impl Stream<Item = T> + Unpin),
+) -> Option<T> {
+    let heard = Cell::new(false);
+    let listen = async {
+        let event = events.next().await;
+        heard.set(true);
+        event
+    };
+    let knock = async {
+        while !heard.get() {
+            rig.created(Kind::Server).await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::join!(listen, knock).0
 }
