@@ -436,7 +436,7 @@ async fn a_renamed_container_is_known_by_its_labels(rig: &impl Rig) {
 }
 
 async fn a_changed_limit_is_seen_and_restored(rig: &impl Rig) {
-    for megabytes in [32, 128] {
+    for megabytes in [32, 256] {
         let spec = TaskSpec { memory: megabytes << 20, cpu: 0.5, ..rig.spec(Kind::Server) };
         let id = rig.started_of(&spec).await;
         let as_set = async || rig.inspected(&id).await.details.unwrap().limits_as_set;
