@@ -25,8 +25,8 @@ pub trait Engine: Send + Sync + 'static {
     /// What the engine says of itself. `GET /info` and `GET /version`.
     fn info(&self) -> impl Future<Output = Result<EngineInfo, Failure>> + Send;
 
-    /// Every container of `owner`, in any state. A failed list is not an empty list (rule R7): a container
-    /// that cannot be understood fails the whole list. `GET /containers/json?all=true&filters=…`.
+    /// Every container of `owner`, in any state. A failed list is not an empty list (rule R7): a container of
+    /// a task that cannot be understood fails the whole list; one whose labels name no task is left out. `GET /containers/json?all=true&filters=…`.
     fn list(&self, owner: &Owner) -> impl Future<Output = Result<Vec<Container>, Failure>> + Send;
 
     /// One container by ID or name, with [`Container::details`]. One that is not `owner`'s, or whose labels

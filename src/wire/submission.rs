@@ -1,4 +1,4 @@
-//! What a user sends to `POST /tasks`. How it becomes a specification is in [`super::checks`].
+//! What a user sends to `POST /tasks`. How it becomes a specification is in `checks`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

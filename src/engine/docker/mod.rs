@@ -177,7 +177,8 @@ async fn within<T>(
     }
 }
 
-/// `owner`'s containers in a list, each once. An engine that shows others as well is not trusted with them.
+/// `owner`'s containers in a list, each once. An engine that shows others as well is not trusted with them, and
+/// one whose labels name no attempt of a task is left alone.
 fn containers(owner: &Owner, entries: Vec<ContainerSummary>) -> Result<Vec<Container>, Failure> {
     let mut containers = BTreeMap::new();
     for entry in entries {
@@ -186,6 +187,11 @@ fn containers(owner: &Owner, entries: Vec<ContainerSummary>) -> Result<Vec<Conta
             continue;
         }
         let id = entry.id.clone().unwrap_or_default();
+        if let Some(Err(problem)) = entry.labels.as_ref().map(labels::identity) {
+            // It can be no task's, so no task is missed: it alone is left alone (rule R13).
+            tracing::warn!(container.id = id, "a container with orc's labels is left alone: {problem}");
+            continue;
+        }
         let container = read::summary(entry).map_err(|problem| {
             Failure::Refused(format!("the container {id} cannot be understood: {problem}"))
         })?;

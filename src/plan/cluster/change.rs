@@ -1,4 +1,4 @@
-//! Every change that can come over the cluster, and what can come of it. What each means is in [`super::apply`].
+//! Every change that can come over the cluster, and what can come of it. What each means is in `apply`.
 
 use std::sync::Arc;
 

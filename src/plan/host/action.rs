@@ -212,14 +212,15 @@ impl Host {
             self.interrupted.remove(&container);
         }
         let policy = record.assignment.spec.restart_policy;
+        let words = in_words(ending, record.assignment.spec.memory);
         let (kind, message) = match restart::verdict(policy, record.failures, ending) {
             Verdict::Complete => {
                 record.state = State::Completed;
-                (EventKind::Completed, ending.to_string())
+                (EventKind::Completed, words)
             }
             Verdict::Fail => {
                 record.state = State::Failed;
-                (EventKind::Failed, given_up(ending, record.observed.restarts))
+                (EventKind::Failed, given_up(&words, record.observed.restarts))
             }
             Verdict::Restart => {
                 record.failures += u32::from(ending.counts());
@@ -231,7 +232,10 @@ impl Host {
                 record.retry = (!delay.is_zero()).then(|| Retry { at: later(now.wall, delay), delay });
                 slot.retry_at = record.retry.map(|retry| now.moment + retry.delay);
                 record.state = State::Scheduled;
-                (EventKind::Restarting, restarts(ending, policy.retries(), record.failures, delay))
+                (
+                    EventKind::Restarting,
+                    restarts(&words, policy.retries().filter(|_| ending.counts()), record.failures, delay),
+                )
             }
         };
         record.message.clone_from(&message);
@@ -287,19 +291,30 @@ fn later(wall: Timestamp, delay: Duration) -> Timestamp {
     Timestamp::from_millis(wall.millis().saturating_add(i64::try_from(delay.as_millis()).unwrap_or(i64::MAX)))
 }
 
-fn given_up(ending: &Ending, restarts: u32) -> String {
-    match restarts {
-        0 => format!("{ending}; its restart policy allows no restart"),
-        1 => format!("{ending}; given up after 1 restart"),
-        _ => format!("{ending}; given up after {restarts} restarts"),
+/// How an attempt ended, for people. Not every kernel lets Docker know that it killed for memory.
+fn in_words(ending: &Ending, memory_limit: u64) -> String {
+    match ending {
+        Ending::Exited(exit) if exit.code == 137 && !exit.oom_killed && memory_limit > 0 => {
+            format!("{ending}, as what the kernel kills for its memory limit does")
+        }
+        _ => ending.to_string(),
     }
 }
 
-fn restarts(ending: &Ending, retries: Option<u32>, failures: u32, delay: Duration) -> String {
+fn given_up(words: &str, restarts: u32) -> String {
+    match restarts {
+        0 => format!("{words}; its restart policy allows no restart"),
+        1 => format!("{words}; given up after 1 restart"),
+        _ => format!("{words}; given up after {restarts} restarts"),
+    }
+}
+
+/// `limit` where this ending counts against one.
+fn restarts(words: &str, limit: Option<u32>, failures: u32, delay: Duration) -> String {
     let when =
         if delay.is_zero() { "at once".to_owned() } else { format!("in {:.1} s", delay.as_secs_f64()) };
-    match retries {
-        Some(limit) if ending.counts() => format!("{ending}; restart {failures} of {limit} {when}"),
-        _ => format!("{ending}; restart {when}"),
+    match limit {
+        Some(limit) => format!("{words}; restart {failures} of {limit} {when}"),
+        None => format!("{words}; restart {when}"),
     }
 }
