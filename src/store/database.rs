@@ -1,6 +1,9 @@
 //! One SQLite file with one connection that writes: opened with care, written in durable transactions, its log
 //! kept short, and carried over a full disk.
 
+#[cfg(test)]
+mod tests;
+
 use std::fs;
 
 use serde::Serialize;

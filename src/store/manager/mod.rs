@@ -2,6 +2,8 @@
 
 mod batch;
 mod event_row;
+#[cfg(test)]
+mod faults;
 mod node_row;
 mod reader;
 mod request_row;

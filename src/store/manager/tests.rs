@@ -115,13 +115,16 @@ async fn everything_written_is_read_back_after_a_restart() {
     assert_eq!(state.tasks, [first, pinned, placed.clone()]);
     assert_eq!(state.nodes, [samples::node()]);
     assert_eq!(state.unreadable, []);
-    let digests: BTreeMap<_, _> = state.requests.into_iter().map(|(id, _, digest)| (id, digest)).collect();
-    assert_eq!(digests, requests.iter().map(|request| (request.id, request.digest.clone())).collect());
+    let known: BTreeMap<_, _> =
+        state.requests.into_iter().map(|(id, task, digest)| (id, (task, digest))).collect();
+    let answered = requests.iter().map(|request| (request.id, (request.task, request.digest.clone())));
+    assert_eq!(known, answered.collect());
 
     let reader = fixture.store.reader();
     assert_eq!(reader.task(placed.id).await.unwrap(), Some(placed));
     assert_eq!(reader.request(requests[1].id).await.unwrap(), Some(requests[1].clone()));
     assert_eq!(reader.events_after(0, 10).await.unwrap().items, events);
+    assert_eq!(reader.last_event().await, Ok(2));
 }
 
 #[tokio::test]
@@ -541,4 +544,5 @@ async fn nobody_asks_in_vain_for_what_is_not_there() {
     let page = reader.tasks(&TaskFilter::default(), u64::MAX, 10).await.unwrap();
     assert!(page.items.is_empty() && page.next.is_none());
     assert_eq!(reader.count_by_state().await, Ok(BTreeMap::new()));
+    assert_eq!(reader.last_event().await, Ok(0));
 }
