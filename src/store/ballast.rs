@@ -41,8 +41,13 @@ impl Ballast {
         }
     }
 
-    /// Sets the reserve aside again if the disk has room for it and as much beside: with less, the next write
-    /// would only use it up again.
+    /// Whether the disk would have room for the reserve and as much beside, if `more` bytes became free. With
+    /// less, the next write would only use it up again.
+    pub(super) fn fits_beside(&self, more: u64) -> bool {
+        self.space().is_ok_and(|space| space.free + more >= 2 * space.reserve)
+    }
+
+    /// Sets the reserve aside again if it fits.
     pub(super) fn restore(&mut self) {
         self.held = self.write().unwrap_or_else(|error| {
             tracing::debug!(%error, "{} cannot be written", self.path.display());
@@ -53,12 +58,11 @@ impl Ballast {
     }
 
     fn write(&self) -> io::Result<bool> {
-        let space = rustix::fs::statvfs(self.path.parent().unwrap_or(&self.path))?;
-        let size = SIZE.min(space.f_blocks * space.f_frsize / SHARE);
-        if fs::metadata(&self.path).is_ok_and(|metadata| metadata.len() >= size) {
+        let size = self.space()?.reserve;
+        if fs::metadata(&self.path).is_ok_and(|metadata| metadata.is_file() && metadata.len() >= size) {
             return Ok(true);
         }
-        if space.f_bavail * space.f_frsize < 2 * size {
+        if !self.fits_beside(0) {
             return Ok(false);
         }
         let mut file =
@@ -68,4 +72,19 @@ impl Ballast {
         file.sync_all()?;
         Ok(true)
     }
+
+    fn space(&self) -> io::Result<Space> {
+        let disk = rustix::fs::statvfs(self.path.parent().unwrap_or(&self.path))?;
+        Ok(Space {
+            free: disk.f_bavail * disk.f_frsize,
+            reserve: SIZE.min(disk.f_blocks * disk.f_frsize / SHARE),
+        })
+    }
+}
+
+/// Bytes of the file system.
+struct Space {
+    free: u64,
+    /// How many to set aside.
+    reserve: u64,
 }

@@ -41,6 +41,15 @@ pub(super) fn rows(sql: &'static str, rows: &[impl Serialize]) -> Option<Stateme
     (!rows.is_empty()).then(|| Statement { sql, json: to_json(&rows) })
 }
 
+/// What becomes of an emptied log's room on the disk.
+#[derive(Debug, Clone, Copy)]
+enum Afterwards {
+    /// The next commits write over it.
+    KeepRoom,
+    /// The file is cut.
+    GiveBack,
+}
+
 /// How a store is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Health {
@@ -102,9 +111,12 @@ impl Database {
         result.and(self.keep_log_short().await)
     }
 
-    /// Cuts the log when it is long, and always while there is no other reserve.
+    /// Cuts the log when it is long. While there is no reserve it must not grow at all.
     async fn keep_log_short(&mut self) -> Result<(), Error> {
-        if self.ballast.is_held() && self.log_length() < self.cut_at {
+        if !self.ballast.is_held() {
+            return self.empty_log(Afterwards::KeepRoom).await.map(drop);
+        }
+        if self.log_length() < self.cut_at {
             return Ok(());
         }
         self.cut_log().await
@@ -139,12 +151,17 @@ impl Database {
         let _ = sqlx::query("ROLLBACK").execute(&mut self.writer).await;
     }
 
-    /// Gets back the room that the log takes, at the price of the reserve if it must be.
+    /// Gives the reserve up, unless the room that the log takes on the disk is enough to go on.
+    ///
+    /// If it is not, the log keeps its room: even deleting needs some there, and this much is sure.
     async fn make_room(&mut self) -> Result<(), Error> {
         let had_reserve = self.ballast.is_held();
         self.ballast.release();
-        self.cut_log().await?;
-        self.ballast.restore();
+        self.empty_log(Afterwards::KeepRoom).await?;
+        if self.ballast.fits_beside(self.log_length()) {
+            self.empty_log(Afterwards::GiveBack).await?;
+            self.ballast.restore();
+        }
         if had_reserve && !self.ballast.is_held() {
             tracing::error!(
                 "the disk of {} is full: orc takes no new tasks until there is room",
@@ -154,27 +171,29 @@ impl Database {
         Ok(())
     }
 
-    /// Copies the log into the database and empties it, without waiting for anybody.
-    ///
-    /// A reader that began long ago still needs the log. Then it stays, and is tried again when it has grown
-    /// some more. It stays too while the disk is too full for the copy.
+    /// Cuts the log. While a reader is in the way it stays, and is tried again when it has grown some more.
     async fn cut_log(&mut self) -> Result<(), Error> {
-        let checkpoint = checkpoint(&mut self.writer).await;
-        let blocked = match checkpoint.map_err(|error| Error::from_sqlx(&self.paths.db, &error)) {
-            Ok(blocked) => blocked,
-            Err(Error::Full(_) | Error::Locked(_)) => true,
-            Err(error) => return Err(error),
-        };
+        let emptied = self.empty_log(Afterwards::GiveBack).await?;
         let length = self.log_length();
-        if blocked && length >= LOG_ALARM {
+        if !emptied && length >= LOG_ALARM {
             tracing::warn!(
                 "{} has grown to {} MiB because another program has been reading the database for long: end it",
                 self.paths.wal.display(),
                 length >> 20
             );
         }
-        self.cut_at = if blocked { length.max(LOG_LIMIT) + LOG_STEP } else { LOG_LIMIT };
+        self.cut_at = if emptied { LOG_LIMIT } else { length.max(LOG_LIMIT) + LOG_STEP };
         Ok(())
+    }
+
+    /// Copies the log into the database, so that it can begin anew, without waiting for anybody. Whether that
+    /// was possible: a reader that began long ago still needs it, and a full disk may not take the copy.
+    async fn empty_log(&mut self, afterwards: Afterwards) -> Result<bool, Error> {
+        let result = checkpoint(&mut self.writer, afterwards).await;
+        match result.map_err(|error| Error::from_sqlx(&self.paths.db, &error)) {
+            Err(Error::Full(_) | Error::Locked(_)) => Ok(false),
+            other => other,
+        }
     }
 
     fn log_length(&self) -> u64 {
@@ -191,7 +210,7 @@ impl Database {
     pub(super) async fn tend(&mut self) -> Result<(), Error> {
         if let Err(error) = self.watch.check(&self.paths) {
             // If only the log was removed, this saves what was in it.
-            let _ = checkpoint(&mut self.writer).await;
+            let _ = checkpoint(&mut self.writer, Afterwards::KeepRoom).await;
             return Err(error);
         }
         if !self.ballast.is_held() {
@@ -222,12 +241,16 @@ async fn run(writer: &mut SqliteConnection, statements: &[Statement]) -> Result<
     query.execute(writer).await.map(drop)
 }
 
-/// Whether a reader was in the way.
-async fn checkpoint(writer: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+/// Whether the log could be emptied.
+async fn checkpoint(writer: &mut SqliteConnection, afterwards: Afterwards) -> Result<bool, sqlx::Error> {
+    let sql = match afterwards {
+        Afterwards::KeepRoom => "PRAGMA wal_checkpoint(RESTART)",
+        Afterwards::GiveBack => "PRAGMA wal_checkpoint(TRUNCATE)",
+    };
     sqlx::query("PRAGMA busy_timeout = 0").execute(&mut *writer).await?;
-    let result = sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut *writer).await;
+    let blocked: Result<bool, _> = sqlx::query_scalar(sql).fetch_one(&mut *writer).await;
     sqlx::query(AssertSqlSafe(format!("PRAGMA busy_timeout = {}", BUSY.as_millis())))
         .execute(&mut *writer)
         .await?;
-    result
+    Ok(!blocked?)
 }
