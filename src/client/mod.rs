@@ -14,7 +14,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Collected, Full, Limited, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderValue, USER_AGENT};
-use hyper::{Method, Request, Response, Uri};
+use hyper::{HeaderMap, Method, Request, Response, Uri};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -23,6 +23,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 pub use self::error::{ClientError, InvalidBase};
+use crate::wire::task::NEXT_CURSOR;
 
 /// The most of an answer that is read, in bytes.
 const MAX_ANSWER: usize = 64 * 1_024 * 1_024;
@@ -47,8 +48,8 @@ pub struct Client {
 impl Client {
     /// A client for the server at `base`: `http://localhost:8000`, or without the scheme.
     pub fn new(base: &str) -> Result<Self, InvalidBase> {
-        let base = base.trim_end_matches('/');
-        let base = if base.contains("://") { base.to_owned() } else { format!("http://{base}") };
+        let rest = base.strip_prefix("http://").unwrap_or(base).trim_end_matches('/');
+        let base = if rest.contains("://") { rest.to_owned() } else { format!("http://{rest}") };
         let uri = base.parse::<Uri>().ok();
         let is_right = |uri: &Uri| uri.scheme_str() == Some("http") && uri.query().is_none();
         if !uri.as_ref().is_some_and(is_right) {
@@ -78,6 +79,18 @@ impl Client {
     /// `GET`, answered whole within `deadline`. `path` begins with a slash and may have a query.
     pub async fn get<T: DeserializeOwned>(&self, path: &str, deadline: Duration) -> Result<T, ClientError> {
         self.call(Method::GET, path, Bytes::new(), deadline).await
+    }
+
+    /// `GET` of one page of a list, answered whole within `deadline`; with the cursor of the page after it, if
+    /// there is one.
+    pub async fn get_page<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        deadline: Duration,
+    ) -> Result<(T, Option<String>), ClientError> {
+        let (headers, body) = self.answer(Method::GET, path, Bytes::new(), deadline).await?;
+        let next = headers.get(NEXT_CURSOR).and_then(|next| next.to_str().ok()).map(ToOwned::to_owned);
+        Ok((self.decode(&body)?, next))
     }
 
     /// `POST` with a JSON body, answered whole within `deadline`; an empty answer decodes as null.
@@ -141,16 +154,31 @@ impl Client {
         body: Bytes,
         deadline: Duration,
     ) -> Result<T, ClientError> {
+        let (_, body) = self.answer(method, path, body, deadline).await?;
+        self.decode(&body)
+    }
+
+    async fn answer(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+        deadline: Duration,
+    ) -> Result<(HeaderMap, Bytes), ClientError> {
         let mut request = self.request(method, path, Full::new(body.clone()).boxed_unsync())?;
         if !body.is_empty() {
             request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
         let asking = async {
-            let response = self.admit(self.ask(request).await?).await?;
-            self.collect(response).await
+            let mut response = self.admit(self.ask(request).await?).await?;
+            let headers = std::mem::take(response.headers_mut());
+            Ok((headers, self.collect(response).await?))
         };
-        let bytes = self.within(deadline, asking).await?;
-        let json = if bytes.is_empty() { b"null" } else { bytes.as_ref() };
+        self.within(deadline, asking).await
+    }
+
+    fn decode<T: DeserializeOwned>(&self, body: &Bytes) -> Result<T, ClientError> {
+        let json = if body.is_empty() { b"null" } else { body.as_ref() };
         serde_json::from_slice(json)
             .map_err(|error| ClientError::Garbled { base: self.base.clone(), reason: error.to_string() })
     }

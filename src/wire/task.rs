@@ -10,6 +10,9 @@ use crate::model::state::{Health, State};
 use crate::model::task::{HostPorts, Task as TaskRow};
 use crate::model::time::Timestamp;
 
+/// The header that says where the next page of a list begins.
+pub const NEXT_CURSOR: &str = "x-next-cursor";
+
 /// A request of a user about a task, as it is answered.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "PascalCase")]
