@@ -23,17 +23,14 @@ use crate::serve::error::ErrorBody;
 use crate::serve::{ApiError, Id, Json, Query};
 use crate::store::manager::TaskFilter;
 use crate::wire::submission::{TaskEventInput, Wanted};
-use crate::wire::task::{Task as TaskView, TaskEvent, state_of_number};
-
-/// The header that says where the next page begins.
-const NEXT_CURSOR: HeaderName = HeaderName::from_static("x-next-cursor");
+use crate::wire::task::{NEXT_CURSOR, Task as TaskView, TaskEvent, state_of_number};
 
 /// Which tasks, and how many.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct TaskQuery {
-    /// Only in this state: a number as in `State`, or a word such as "running".
+    /// Only in this state: a number as in `State`, or a word such as "running"; several are separated by commas.
     state: Option<String>,
     /// Only of this name.
     name: Option<String>,
@@ -58,7 +55,7 @@ pub async fn list(
     Query(query): Query<TaskQuery>,
 ) -> Result<Response, ApiError> {
     let filter = TaskFilter {
-        states: query.state.as_deref().map(read_state).transpose()?.into_iter().collect(),
+        states: query.state.as_deref().map(read_states).transpose()?.unwrap_or_default(),
         name: query.name,
         node: query.node,
     };
@@ -69,6 +66,10 @@ pub async fn list(
         }
         None => Ok(all(manager, filter)),
     }
+}
+
+fn read_states(text: &str) -> Result<Vec<State>, ApiError> {
+    text.split(',').map(read_state).collect()
 }
 
 fn read_state(text: &str) -> Result<State, ApiError> {
@@ -85,7 +86,7 @@ async fn page(manager: &Manager, filter: &TaskFilter, after: u64, limit: u32) ->
     let views: Vec<TaskView> = page.items.iter().map(|task| manager.view(task)).collect();
     let mut headers = HeaderMap::new();
     if let Some(next) = page.next {
-        headers.insert(NEXT_CURSOR, HeaderValue::from(next));
+        headers.insert(HeaderName::from_static(NEXT_CURSOR), HeaderValue::from(next));
     }
     Ok((headers, axum::Json(views)).into_response())
 }
