@@ -1,15 +1,15 @@
 //! The manager's API as the commands use it: one method per request.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::Method;
-use serde::de::DeserializeOwned;
+use futures_util::StreamExt as _;
+use futures_util::stream::BoxStream;
 use serde_json::Value;
 
-use super::http::{Http, HttpError, Pieces};
 use super::sse::EventStream;
-use super::target::ManagerUrl;
+use crate::client::{Client, ClientError, segment};
 use crate::model::id::NodeName;
 use crate::model::state::State;
 use crate::wire::event::Event;
@@ -19,12 +19,15 @@ use crate::wire::task::{Task, TaskEvent};
 /// The most tasks that are asked for at once.
 const PAGE: usize = 1_000;
 
-/// The header of a page that has another one after it.
-const NEXT_CURSOR: &str = "x-next-cursor";
+/// An answer is complete within this; of a stream, its beginning.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// A body that comes bit by bit.
+pub(super) type Pieces = BoxStream<'static, Result<Bytes, ClientError>>;
 
 /// A manager.
 pub(super) struct Api {
-    http: Http,
+    client: Client,
 }
 
 /// Which tasks are wanted; by default all.
@@ -53,7 +56,7 @@ impl TaskQuery {
             [("State", &*states.join(",")), ("Name", name), ("Node", node), ("cursor", cursor)]
         {
             if !value.is_empty() {
-                path.extend(["&", key, "=", &escaped(value)]);
+                path.extend(["&", key, "=", &segment(value)]);
             }
         }
         path
@@ -80,15 +83,15 @@ impl LogQuery {
             let _ = write!(path, "&tail={tail}");
         }
         if let Some(since) = &self.since {
-            path.extend(["&since=", &escaped(since)]);
+            path.extend(["&since=", &segment(since)]);
         }
         path
     }
 }
 
 impl Api {
-    pub(super) fn new(url: &ManagerUrl) -> Self {
-        Self { http: Http::new(url) }
+    pub(super) const fn new(client: Client) -> Self {
+        Self { client }
     }
 
     /// Hands in a `TaskEvent`, on this node when one is named.
@@ -96,86 +99,67 @@ impl Api {
         &self,
         event: &Value,
         node: Option<&NodeName>,
-    ) -> Result<TaskEvent, HttpError> {
+    ) -> Result<TaskEvent, ClientError> {
         let path = node.map_or_else(|| "/tasks".to_owned(), |node| format!("/nodes/{node}/tasks"));
-        let (_, body) = self.http.call(Method::POST, &path, event.to_string().into_bytes()).await?;
-        self.decode(&body)
+        self.client.post(&path, event, DEADLINE).await
     }
 
     /// One task.
-    pub(super) async fn task(&self, id: &str) -> Result<Task, HttpError> {
-        self.get(&format!("/tasks/{id}")).await
+    pub(super) async fn task(&self, id: &str) -> Result<Task, ClientError> {
+        self.client.get(&format!("/tasks/{id}"), DEADLINE).await
     }
 
     /// Tasks in the order in which they were accepted.
-    pub(super) async fn tasks(&self, query: &TaskQuery) -> Result<Vec<Task>, HttpError> {
+    pub(super) async fn tasks(&self, query: &TaskQuery) -> Result<Vec<Task>, ClientError> {
         let (mut tasks, mut cursor) = (Vec::new(), String::new());
         loop {
-            let (headers, body) = self.http.call(Method::GET, &query.path(&cursor), Vec::new()).await?;
-            tasks.extend(self.decode::<Vec<Task>>(&body)?);
-            match headers.get(NEXT_CURSOR).and_then(|next| next.to_str().ok()) {
-                Some(next) if next != cursor => next.clone_into(&mut cursor),
+            let (page, next) = self.client.get_page::<Vec<Task>>(&query.path(&cursor), DEADLINE).await?;
+            tasks.extend(page);
+            match next {
+                Some(next) if next != cursor => cursor = next,
                 _ => return Ok(tasks),
             }
         }
     }
 
     /// Asks for a task to be stopped.
-    pub(super) async fn stop(&self, id: &str) -> Result<(), HttpError> {
-        self.http.call(Method::DELETE, &format!("/tasks/{id}"), Vec::new()).await.map(drop)
+    pub(super) async fn stop(&self, id: &str) -> Result<(), ClientError> {
+        self.client.delete(&format!("/tasks/{id}"), DEADLINE).await
     }
 
     /// The history of a task, oldest first.
-    pub(super) async fn events_of(&self, id: &str) -> Result<Vec<Event>, HttpError> {
-        self.get(&format!("/tasks/{id}/events")).await
+    pub(super) async fn events_of(&self, id: &str) -> Result<Vec<Event>, ClientError> {
+        self.client.get(&format!("/tasks/{id}/events"), DEADLINE).await
     }
 
     /// All that has happened in the cluster, and then the end.
-    pub(super) async fn history(&self) -> Result<EventStream, HttpError> {
-        self.http.stream("/events?since=0&follow=false").await.map(EventStream::new)
+    pub(super) async fn history(&self) -> Result<EventStream, ClientError> {
+        self.stream("/events?since=0&follow=false").await.map(EventStream::new)
     }
 
     /// What happens in the cluster after the event of this number.
-    pub(super) async fn events_since(&self, seq: u64) -> Result<EventStream, HttpError> {
-        self.http.stream(&format!("/events?since={seq}")).await.map(EventStream::new)
+    pub(super) async fn events_since(&self, seq: u64) -> Result<EventStream, ClientError> {
+        self.stream(&format!("/events?since={seq}")).await.map(EventStream::new)
     }
 
     /// What happens in the cluster from now on.
-    pub(super) async fn events_from_now(&self) -> Result<EventStream, HttpError> {
-        self.http.stream("/events").await.map(EventStream::new)
+    pub(super) async fn events_from_now(&self) -> Result<EventStream, ClientError> {
+        self.stream("/events").await.map(EventStream::new)
     }
 
     /// What a task writes.
-    pub(super) async fn logs(&self, id: &str, query: &LogQuery) -> Result<Pieces, HttpError> {
-        self.http.stream(&query.path(id)).await
+    pub(super) async fn logs(&self, id: &str, query: &LogQuery) -> Result<Pieces, ClientError> {
+        self.stream(&query.path(id)).await
     }
 
     /// All nodes.
-    pub(super) async fn nodes(&self) -> Result<Vec<Node>, HttpError> {
-        self.get("/nodes").await
+    pub(super) async fn nodes(&self) -> Result<Vec<Node>, ClientError> {
+        self.client.get("/nodes", DEADLINE).await
     }
 
-    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, HttpError> {
-        let (_, body) = self.http.call(Method::GET, path, Vec::new()).await?;
-        self.decode(&body)
+    async fn stream(&self, path: &str) -> Result<Pieces, ClientError> {
+        Ok(self.client.stream(path, DEADLINE).await?.boxed())
     }
-
-    fn decode<T: DeserializeOwned>(&self, body: &Bytes) -> Result<T, HttpError> {
-        serde_json::from_slice(body).map_err(|error| self.http.stranger(&error))
-    }
-}
-
-/// A value as it may stand in a query.
-fn escaped(value: &str) -> String {
-    let mut escaped = String::with_capacity(value.len());
-    for byte in value.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~,".contains(&byte) {
-            escaped.push(char::from(byte));
-        } else {
-            let _ = write!(escaped, "%{byte:02X}");
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]
@@ -192,7 +176,7 @@ mod tests {
         };
         assert_eq!(
             query.path("7"),
-            "/tasks?limit=1000&State=pending,scheduled,running&Name=a%26b%3D%C3%BC&Node=worker-1&cursor=7"
+            "/tasks?limit=1000&State=pending%2Cscheduled%2Crunning&Name=a%26b%3D%C3%BC&Node=worker-1&cursor=7"
         );
         let logs = LogQuery { tail: Some(5), since: Some("1m 30s".to_owned()), ..LogQuery::default() };
         assert_eq!(logs.path("x"), "/tasks/x/logs?follow=false&timestamps=false&tail=5&since=1m%2030s");

@@ -62,6 +62,13 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Server roles", &["manager", "worker"]),
 ];
 
+/// The flags that a manager alone has no use for.
+const OF_WORKERS: &[&str] = &["worker_host", "worker_port", "workers", "docker_host", "name"];
+
+/// The flags that a worker alone has no use for.
+const OF_MANAGERS: &[&str] =
+    &["manager_host", "manager_port", "workers", "scheduler", "retention", "bind_mounts"];
+
 const AFTER_HELP: &str = "\
 Examples:
   orc                                          start a manager and a worker here
@@ -90,7 +97,20 @@ pub(super) fn command() -> clap::Command {
     }
     let settings = command.get_arguments().find_map(clap::Arg::get_help_heading).unwrap_or_default();
     let _ = write!(template, "\n{heading}{settings}:{heading:#}\n{{options}}{{after-help}}");
-    command.help_template(template)
+    command
+        .help_template(template)
+        .mut_subcommand("manager", |manager| {
+            refuse(manager, OF_WORKERS, "only a process with workers has it")
+        })
+        .mut_subcommand("worker", |worker| {
+            refuse(worker, OF_MANAGERS, "only a process with a manager has it")
+        })
+}
+
+/// The same setting may be in the environment of both roles; a flag that does nothing would be a lie.
+fn refuse(command: clap::Command, flags: &[&str], why: &'static str) -> clap::Command {
+    let refused = |flag: clap::Arg| flag.hide(true).value_parser(move |_: &str| Err::<String, _>(why));
+    flags.iter().fold(command, |command, flag| command.mut_arg(flag, refused))
 }
 
 #[cfg(test)]
@@ -100,6 +120,22 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         command().debug_assert();
+    }
+
+    #[test]
+    fn a_role_alone_refuses_the_flags_of_the_other() {
+        let refused = |words: &[&str]| {
+            let error = command().try_get_matches_from(["orc"].iter().chain(words)).err();
+            error.is_some_and(|error| error.to_string().contains("only a process with"))
+        };
+        assert!(
+            refused(&["manager", "--docker-host", "tcp://x"]) && refused(&["worker", "--scheduler", "epvm"])
+        );
+        assert!(
+            !refused(&["worker", "--docker-host", "tcp://x"])
+                && !refused(&["manager", "--scheduler", "epvm"])
+        );
+        assert!(!refused(&["--docker-host", "tcp://x", "--scheduler", "epvm"]));
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::io;
 use std::process::ExitCode;
 
 use super::output;
+use crate::client::ClientError;
+use crate::settings::{MANAGER_HOST, MANAGER_PORT};
 
 /// Why a command did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +35,21 @@ impl CliError {
         };
         output::note(&format!("error: {self}"));
         ExitCode::from(code)
+    }
+}
+
+/// What a manager did not do, or whether there is one.
+impl From<ClientError> for CliError {
+    fn from(error: ClientError) -> Self {
+        Self::Failed(match error {
+            ClientError::NotSent { base, reason } => format!(
+                "no manager answers at {base} ({reason}): `orc` starts one here, and --manager URL or {MANAGER_HOST} \
+                 and {MANAGER_PORT} say where one is",
+                MANAGER_HOST = MANAGER_HOST.env,
+                MANAGER_PORT = MANAGER_PORT.env,
+            ),
+            other => other.to_string(),
+        })
     }
 }
 

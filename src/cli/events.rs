@@ -138,11 +138,11 @@ mod tests {
             json!({ "At": "some day", "TaskID": null, "TaskName": "", "Node": null }),
         ];
         let lines: Vec<_> = lines.iter().map(|fields: &Value| line(&event(fields))).collect();
-        expect![[r#"
+        expect![[r"
             2026-11-22T07:26:19.690Z  started         web@worker-1  container c0ffee runs
             2026-11-22T07:26:19.690Z  stop-requested  web  a user wants it stopped
             2026-11-22T07:26:19.690Z  node-lost       worker-1  not heard of for 10 s
-            some day  started           container c0ffee runs"#]]
+            some day  started           container c0ffee runs"]]
         .assert_eq(&lines.join("\n"));
     }
 }

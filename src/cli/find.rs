@@ -3,6 +3,7 @@
 use super::api::{Api, TaskQuery};
 use super::error::CliError;
 use super::words::short_ids;
+use crate::client::ClientError;
 use crate::model::id::{TaskId, is_docker_name};
 use crate::model::state::State;
 use crate::wire::task::{Task, state_of_number};
@@ -20,7 +21,7 @@ pub(super) fn state_of(task: &Task) -> State {
 pub(super) async fn find(api: &Api, word: &str) -> Result<Task, CliError> {
     if let Ok(id) = word.parse::<TaskId>() {
         return match api.task(&id.to_string()).await {
-            Err(error) if error.is_not_found() => Err(unknown(word)),
+            Err(ClientError::Refused { status: 404, .. }) => Err(unknown(word)),
             found => Ok(found?),
         };
     }

@@ -4,10 +4,9 @@ use clap::Args;
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 
-use super::api::LogQuery;
+use super::api::{LogQuery, Pieces};
 use super::error::CliError;
 use super::find::find;
-use super::http::Pieces;
 use super::lines::LineBuffer;
 use super::output;
 use super::target::{Environment, Target};

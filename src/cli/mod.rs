@@ -7,7 +7,6 @@ mod args;
 mod error;
 mod events;
 mod find;
-mod http;
 mod inspect;
 mod lines;
 mod logs;

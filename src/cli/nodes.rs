@@ -65,9 +65,9 @@ mod tests {
             "Name": "worker-2", "State": "unreachable", "Engine": "", "LastSeen": "2026-11-22T07:20:00Z",
             "Message": "not heard of for 10m",
         });
-        expect![[r#"
+        expect![[r"
             NAME       STATE         AVAILABILITY   TASKS   CPU     MEMORY            DISK         ENGINE     SEEN   MESSAGE
             worker-1   ready         active         3       0.5/2   256 MiB/3.8 GiB   0 B/50 GiB   20.10.24   1s
-            worker-2   unreachable   active         3       0.5/2   256 MiB/3.8 GiB   0 B/50 GiB   -          10m    not heard of for 10m"#]].assert_eq(&render(&[node(&json!({})), node(&lost)], now(), None));
+            worker-2   unreachable   active         3       0.5/2   256 MiB/3.8 GiB   0 B/50 GiB   -          10m    not heard of for 10m"]].assert_eq(&render(&[node(&json!({})), node(&lost)], now(), None));
     }
 }

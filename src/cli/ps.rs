@@ -140,12 +140,12 @@ mod tests {
     fn tasks_are_columns_without_lines_between() {
         check(
             Layout::Cut(None),
-            &expect![[r#"
+            &expect![[r"
                 ID             NAME   IMAGE        STATE       HEALTH    RESTARTS   AGE   NODE       PORTS                   MESSAGE
                 bb1d59ef       web    nginx:1.29   running     healthy   2          3m    worker-1   0.0.0.0:32789->80/tcp   healthy since attempt 3
                 019a2b3c-4d5   db     nginx:1.29   pending     -         0          45s   -                                  no node fits: 2 lack memory (want 4 GiB, best has 1.2 GiB free), 1 is draining
                 019a2b3c-4d6   db-2   nginx:1.29   failed      -         0          3m    worker-1                           exit code 1 \u{1b}[31mred
-                019a2b3d       job    nginx:1.29   completed   -         0          3m    worker-1"#]],
+                019a2b3d       job    nginx:1.29   completed   -         0          3m    worker-1"]],
         );
     }
 
@@ -153,12 +153,12 @@ mod tests {
     fn only_messages_are_cut_to_the_width_of_the_terminal() {
         check(
             Layout::Cut(Some(180)),
-            &expect![[r#"
+            &expect![[r"
                 ID             NAME   IMAGE        STATE       HEALTH    RESTARTS   AGE   NODE       PORTS                   MESSAGE
                 bb1d59ef       web    nginx:1.29   running     healthy   2          3m    worker-1   0.0.0.0:32789->80/tcp   healthy since attempt 3
                 019a2b3c-4d5   db     nginx:1.29   pending     -         0          45s   -                                  no node fits: 2 lack memory (want 4 GiB, best has 1.2 GiB free), 1…
                 019a2b3c-4d6   db-2   nginx:1.29   failed      -         0          3m    worker-1                           exit code 1 \u{1b}[31mred
-                019a2b3d       job    nginx:1.29   completed   -         0          3m    worker-1"#]],
+                019a2b3d       job    nginx:1.29   completed   -         0          3m    worker-1"]],
         );
     }
 
@@ -166,12 +166,12 @@ mod tests {
     fn a_terminal_too_narrow_for_the_columns_still_shows_them_whole() {
         check(
             Layout::Cut(Some(40)),
-            &expect![[r#"
+            &expect![[r"
                 ID             NAME   IMAGE        STATE       HEALTH    RESTARTS   AGE   NODE       PORTS                   MESSAGE
                 bb1d59ef       web    nginx:1.29   running     healthy   2          3m    worker-1   0.0.0.0:32789->80/tcp   healthy since…
                 019a2b3c-4d5   db     nginx:1.29   pending     -         0          45s   -                                  no node fits: 2…
                 019a2b3c-4d6   db-2   nginx:1.29   failed      -         0          3m    worker-1                           exit code 1…
-                019a2b3d       job    nginx:1.29   completed   -         0          3m    worker-1"#]],
+                019a2b3d       job    nginx:1.29   completed   -         0          3m    worker-1"]],
         );
     }
 
@@ -179,12 +179,12 @@ mod tests {
     fn nothing_is_cut_when_told_so() {
         check(
             Layout::Whole,
-            &expect![[r#"
+            &expect![[r"
             ID                                     NAME   IMAGE        STATE       HEALTH    RESTARTS   AGE   NODE       PORTS                   MESSAGE
             bb1d59ef-9fc1-4e4b-a44d-db571eeed203   web    nginx:1.29   running     healthy   2          3m    worker-1   0.0.0.0:32789->80/tcp   healthy since attempt 3
             019a2b3c-4d5e-7f3a-8b1c-5d6e7f809a1b   db     nginx:1.29   pending     -         0          45s   -                                  no node fits: 2 lack memory (want 4 GiB, best has 1.2 GiB free), 1 is draining
             019a2b3c-4d61-7a9e-b2c3-0d1e2f3a4b5c   db-2   nginx:1.29   failed      -         0          3m    worker-1                           exit code 1 \u{1b}[31mred
-            019a2b3d-0001-7b2c-9d4e-6f7a8b9c0d1e   job    nginx:1.29   completed   -         0          3m    worker-1"#]],
+            019a2b3d-0001-7b2c-9d4e-6f7a8b9c0d1e   job    nginx:1.29   completed   -         0          3m    worker-1"]],
         );
     }
 

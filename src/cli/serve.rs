@@ -6,7 +6,8 @@ use clap::Args;
 use tracing_subscriber::EnvFilter;
 
 use super::error::CliError;
-use super::target::{Environment, ManagerUrl};
+use super::target::{Environment, manager_of};
+use crate::client::Client;
 use crate::roles::{self, Role};
 use crate::settings::Settings;
 use crate::settings::flags::ServerFlags;
@@ -24,8 +25,8 @@ pub(super) struct ManagerArgs {
 pub(super) struct WorkerArgs {
     /// URL of the manager to work for [default: ORC_MANAGER_HOST and ORC_MANAGER_PORT, here or in .env, else
     /// http://localhost:8000]
-    #[arg(long, value_name = "URL")]
-    manager: Option<ManagerUrl>,
+    #[arg(long, value_name = "URL", value_parser = Client::new)]
+    manager: Option<Client>,
 
     #[command(flatten)]
     flags: ServerFlags,
@@ -44,8 +45,8 @@ pub(super) fn manager(args: &ManagerArgs, environment: &Environment) -> Result<(
 /// `orc worker`.
 pub(super) fn worker(args: WorkerArgs, environment: &Environment) -> Result<(), CliError> {
     let settings = environment.settings(&args.flags)?;
-    let url = args.manager.map_or_else(|| ManagerUrl::of_settings(&settings), Ok)?;
-    serve(settings, Role::Worker { manager: url.to_string() })
+    let manager = args.manager.map_or_else(|| manager_of(&settings), Ok)?;
+    serve(settings, Role::Worker { manager: manager.base().to_owned() })
 }
 
 fn serve(settings: Settings, role: Role) -> Result<(), CliError> {

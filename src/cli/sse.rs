@@ -3,8 +3,9 @@
 use futures_util::StreamExt as _;
 use serde::Deserialize;
 
-use super::http::{HttpError, Pieces};
+use super::api::Pieces;
 use super::lines::LineBuffer;
+use crate::client::ClientError;
 use crate::wire::event::Event;
 
 /// No line is longer, in bytes: what never ends a line is no history.
@@ -95,7 +96,7 @@ fn read(kind: &[u8], data: &[u8]) -> serde_json::Result<Told> {
 pub(super) enum StreamError {
     /// The manager went away.
     #[error(transparent)]
-    Http(#[from] HttpError),
+    Client(#[from] ClientError),
     /// It holds what no manager says.
     #[error("the manager's stream of events cannot be understood: {0}")]
     Garbled(String),

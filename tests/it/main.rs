@@ -1,6 +1,8 @@
 //! Tests of orc from outside, in one binary: a real Docker Engine, the fake one, and what lies between.
 
 #[cfg(test)]
+mod cli;
+#[cfg(test)]
 mod client;
 #[cfg(test)]
 mod engine_conformance;

@@ -13,11 +13,11 @@ pub(super) use self::args::RunArgs;
 use self::wait::Verdict;
 use super::api::Api;
 use super::error::CliError;
-use super::http::HttpError;
 use super::output;
 use super::progress::Progress;
 use super::target::Environment;
 use super::watch::Watch;
+use crate::client::ClientError;
 use crate::model::id::NodeName;
 use crate::wire::task::{Task, TaskEvent};
 
@@ -61,10 +61,12 @@ pub(super) async fn execute(args: RunArgs, environment: &Environment) -> Result<
 }
 
 /// Sends the event until its fate is known: the manager takes an event with the same ID but once.
-async fn submit(api: &Api, event: &Value, node: Option<&NodeName>) -> Result<TaskEvent, HttpError> {
+async fn submit(api: &Api, event: &Value, node: Option<&NodeName>) -> Result<TaskEvent, ClientError> {
     for pause in AGAIN {
         match api.submit(event, node).await {
-            Err(error) if error.is_unknown() => sleep(pause).await,
+            Err(ClientError::Unknown { .. } | ClientError::Refused { status: 500.., .. }) => {
+                sleep(pause).await;
+            }
             known => return known,
         }
     }
