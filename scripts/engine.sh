@@ -11,7 +11,7 @@ project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 . "$project/scripts/lib/process.sh"
 
 run="$project/.run"
-started_by="$run/engine" # who started the engine for this project: `systemd`, `systemd+containerd` or `dockerd`
+note="$run/engine" # who started the engine for this project, and at which boot of this machine
 pid_file="$run/dockerd.pid"
 log="$run/dockerd.log"
 start_deadline_s=60
@@ -26,6 +26,7 @@ up() {
     refuse_where_starting_would_not_help
     say "no Docker Engine answers at $(engine_address); starting one."
     mkdir -p "$run"
+    mkdir -p /run/lock
     exec 9>/run/lock/orc-engine || die "/run/lock/orc-engine cannot be written, so that two starts could not be told apart."
     flock --wait 300 9 || die "another start of the engine has held /run/lock/orc-engine for five minutes: look at \`fuser /run/lock/orc-engine\`."
     if ! engine_answers; then
@@ -70,7 +71,7 @@ start() {
     if systemd_runs && systemctl cat docker.service >/dev/null 2>&1; then
         local had_containerd=no
         containerd_is_a_service && had_containerd=yes
-        [ -s "$started_by" ] || note_systemd "$had_containerd"
+        [ -n "$(started_by)" ] || note_systemd "$had_containerd"
         # Debian allows a few starts a minute, which short test runs exceed.
         systemctl reset-failed docker.socket docker.service containerd.service 2>/dev/null || true
         systemctl start docker || { say "systemd could not start docker.service."; fail_with_its_log; }
@@ -80,7 +81,7 @@ start() {
         # A pid file that outlived its process makes dockerd refuse to start, or wait for a containerd that is gone.
         forget_unless_living "$pid_file" dockerd
         forget_unless_living /var/run/docker/containerd/containerd.pid containerd
-        echo dockerd >"$started_by"
+        note dockerd
         setsid dockerd --pidfile "$pid_file" --host "$default_engine" </dev/null >"$log" 2>&1 9>&- &
         dockerd_pid=$!
     fi
@@ -99,16 +100,18 @@ wait_until_it_answers() {
 }
 
 fail_with_its_log() {
-    case "$(cat "$started_by" 2>/dev/null)" in
+    case "$(started_by)" in
         systemd*) say "the last lines of its log:" && journalctl --unit docker --lines 20 --no-pager >&2 ;;
         dockerd) say "the last lines of $log:" && tail -n 20 "$log" >&2 ;;
     esac
+    # It may have hung before it wrote the file.
+    [ -z "${dockerd_pid:-}" ] || echo "$dockerd_pid" >"$pid_file"
     stop
     exit 1
 }
 
 down() {
-    if [ ! -s "$started_by" ]; then
+    if [ -z "$(started_by)" ]; then
         say "no engine was started from here; nothing to stop."
         return
     fi
@@ -117,12 +120,12 @@ down() {
 }
 
 stop() {
-    case "$(cat "$started_by")" in
+    case "$(started_by)" in
         systemd) systemctl stop docker.socket docker.service ;;
         systemd+containerd) systemctl stop docker.socket docker.service containerd.service ;;
         dockerd) end_process "$pid_file" dockerd "$stop_deadline_s" ;;
     esac
-    rm -f "$started_by"
+    rm -f "$note"
 }
 
 status() {
@@ -135,18 +138,29 @@ status() {
     fi
 }
 
-# Who started the engine that answers, in a word.
+# Who started the engine that answers, in words.
 starter() {
-    case "$(cat "$started_by" 2>/dev/null)" in
+    case "$(started_by)" in
         systemd*) echo "systemd, for this project" ;;
-        dockerd) echo "this project" ;;
+        dockerd) if names_a_living "$pid_file" dockerd; then echo "this project"; else echo another; fi ;;
         *) echo another ;;
     esac
 }
 
-containerd_is_a_service() { systemd_runs && systemctl --quiet is-active containerd.service; }
+# `systemd`, `systemd+containerd`, `dockerd`, or nothing where no engine was started for this project since the boot.
+started_by() {
+    local by='' boot=''
+    [ -s "$note" ] && read -r by boot <"$note"
+    if [ "$boot" = "$(this_boot)" ]; then echo "$by"; fi
+}
 
-note_systemd() { if [ "$1" = yes ]; then echo systemd; else echo systemd+containerd; fi >"$started_by"; }
+note() { echo "$1 $(this_boot)" >"$note"; }
+
+note_systemd() { if [ "$1" = yes ]; then note systemd; else note systemd+containerd; fi; }
+
+this_boot() { cat /proc/sys/kernel/random/boot_id; }
+
+containerd_is_a_service() { systemd_runs && systemctl --quiet is-active containerd.service; }
 
 # systemd mounts them; a machine without it may not have. Version 2 where it has the memory controller, else version 1.
 mount_cgroups_where_there_are_none() {

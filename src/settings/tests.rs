@@ -210,3 +210,24 @@ fn a_slip_in_a_name_is_pointed_out_and_a_name_of_somebody_else_is_not() {
     assert_eq!(warnings[0], "ORC_MANGER_PORT in the environment is no setting of orc; ORC_MANAGER_PORT is");
     assert!(warnings[1].ends_with("is no setting of orc; ORC_WORKERS is"), "{warnings:?}");
 }
+
+#[test]
+fn the_projects_env_file_shows_every_setting_with_its_default() {
+    let text = include_str!("../../.env");
+    // A comment has a blank after its `#`; a setting that is commented out has none.
+    let shown: Vec<&str> = text
+        .lines()
+        .map(|line| line.strip_prefix('#').unwrap_or(line))
+        .filter(|line| !line.starts_with(' ') && !line.is_empty())
+        .collect();
+    let names: Vec<&str> = shown.iter().map(|line| line.split_once('=').unwrap().0).collect();
+    for setting in ALL {
+        assert!(names.contains(&setting.env), ".env does not show {setting}");
+    }
+    assert_eq!(names.len(), ALL.len(), ".env shows what is no setting: {names:?}");
+
+    let mut settings = load(&[], &[], &shown.join("\n")).unwrap();
+    assert_eq!(settings.docker.host.take().as_deref(), Some("unix:///var/run/docker.sock"));
+    let defaults = load(&[], &[], "").unwrap();
+    assert_eq!(settings, defaults);
+}
