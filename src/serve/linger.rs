@@ -82,3 +82,66 @@ impl AsyncWrite for Lingering {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    const SHORT: Duration = Duration::from_millis(100);
+    const LONG: Duration = Duration::from_secs(60);
+
+    /// The client's end of a connection, and the server's, which has unread input.
+    async fn connection(most: Duration, stop: &CancellationToken) -> (TcpStream, Lingering) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        client.write_all(b"more than was wanted").await.unwrap();
+        let (server, _) = listener.accept().await.unwrap();
+        server.readable().await.unwrap();
+        (client, Lingering::new(server, most, stop.clone()))
+    }
+
+    #[tokio::test]
+    async fn a_client_that_still_sends_reads_the_answer_and_meets_no_reset() {
+        let (mut client, mut server) = connection(LONG, &CancellationToken::new()).await;
+        let closing = async {
+            server.write_all(b"no").await.unwrap();
+            server.shutdown().await.unwrap();
+            drop(server);
+        };
+        let reading = async {
+            let mut answer = String::new();
+            client.read_to_string(&mut answer).await.unwrap();
+            for _ in 0..10 {
+                client.write_all(b"and more").await.unwrap();
+                tokio::task::yield_now().await;
+            }
+            drop(client);
+            answer
+        };
+        let ((), answer) = tokio::join!(closing, reading);
+        assert_eq!(answer, "no");
+    }
+
+    #[tokio::test]
+    async fn a_client_that_never_closes_is_left_after_a_while() {
+        let (client, mut server) = connection(SHORT, &CancellationToken::new()).await;
+        let begin = Instant::now();
+        server.shutdown().await.unwrap();
+        assert!(begin.elapsed() >= SHORT && begin.elapsed() < LONG / 10, "{:?}", begin.elapsed());
+        drop(client);
+    }
+
+    #[tokio::test]
+    async fn a_stop_waits_for_no_client() {
+        let stop = CancellationToken::new();
+        stop.cancel();
+        let (client, mut server) = connection(LONG, &stop).await;
+        tokio::time::timeout(LONG / 10, server.shutdown()).await.expect("it gives up").unwrap();
+        drop(client);
+    }
+}

@@ -39,7 +39,7 @@ async fn trickle(mut stream: TcpStream, start: &[u8], drip: &[u8], pause: Durati
     };
     let mut answer = Vec::new();
     tokio::select! {
-        _ = reader.read_to_end(&mut answer) => {}
+        end = timeout(PATIENCE, reader.read_to_end(&mut answer)) => drop(end.expect("the server closes it")),
         () = drips => {}
     }
     begin.elapsed()
