@@ -77,6 +77,7 @@ struct Process {
 
 /// Runs until a signal, or until a database can no longer be trusted. The containers go on running.
 pub async fn run(settings: Settings, role: Role) -> Result<(), RoleError> {
+    serve::descriptors::raise_limit();
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }

@@ -23,7 +23,7 @@ use tokio_util::task::TaskTracker;
 use tower::{Service, ServiceExt};
 
 use super::linger::Lingering;
-use super::{Bound, Limits, Options, stack};
+use super::{Bound, Limits, Options, descriptors, stack};
 
 /// The first pause after a failure to accept, when file descriptors or memory have run out, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
@@ -40,7 +40,7 @@ pub fn start(
     tracker: &TaskTracker,
 ) {
     let service = stack(router, &bound.address.host, options);
-    let room = Arc::new(Semaphore::new(options.limits.connections));
+    let room = Arc::new(Semaphore::new(descriptors::share(options.limits.connections)));
     for listener in bound.listeners {
         let server = Server {
             service: service.clone(),

@@ -7,6 +7,7 @@
 pub mod accept;
 pub mod bind;
 pub mod body;
+pub mod descriptors;
 pub mod error;
 pub mod guard;
 mod linger;
@@ -25,7 +26,8 @@ pub use self::stack::stack;
 /// How much a client may take of the server.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Connections at once; further ones wait in the kernel's queue.
+    /// Connections at once, and never more than a quarter of the process's file descriptors; further ones wait
+    /// in the kernel's queue.
     pub connections: usize,
     /// For the head of a request, and for an idle connection until its next one begins.
     pub head_time: Duration,

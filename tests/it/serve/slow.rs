@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use orc::serve::Limits;
+use orc::serve::{self, Limits};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{interval, timeout};
@@ -143,6 +143,8 @@ async fn more_connections_than_there_is_room_for_wait_and_are_served() {
 /// The real limits, in real time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_slow_clients_are_gone_in_fifteen_seconds_and_disturb_nobody() {
+    // Both ends of each connection are in this process.
+    serve::descriptors::raise_limit();
     let site = Site::start(Limits::default());
     let heads = [
         &b"GET /things HTTP/1.1\r\nhost: localhost\r\n"[..],
