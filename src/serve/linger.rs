@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     const SHORT: Duration = Duration::from_millis(100);
-    const LONG: Duration = Duration::from_secs(60);
+    const LONG: Duration = Duration::from_mins(1);
 
     /// The client's end of a connection, and the server's, which has unread input.
     async fn connection(most: Duration, stop: &CancellationToken) -> (TcpStream, Lingering) {
