@@ -29,16 +29,16 @@ pub(super) async fn pull(
     let mut messages = client.create_image(Some(options), None, credentials);
     let mut layers = Layers::default();
     loop {
-        let message = tokio::time::timeout(idle, messages.next()).await.map_err(|_| {
-            Failure::Unknown(format!("pulling {image}: nothing has moved for {} s", idle.as_secs()))
-        })?;
+        let message = tokio::time::timeout(idle, messages.next())
+            .await
+            .map_err(|_| Failure::Unknown(format!("nothing has moved for {} s", idle.as_secs())))?;
         match message {
             None => return Ok(()),
             Some(Ok(message)) => {
                 layers.note(&message);
                 progress.send_replace(layers.describe());
             }
-            Some(Err(error)) => return Err(refusal(image, &error)),
+            Some(Err(error)) => return Err(refusal(&error)),
         }
     }
 }
@@ -74,14 +74,14 @@ const DEFINITE: &[&str] = &[
 const ABSENT: &[&str] = &["manifest unknown", "name unknown", "not found", "does not exist"];
 
 /// What a failed pull means. The engine passes a registry's answer on as a text, under any status.
-fn refusal(image: &str, error: &Error) -> Failure {
+fn refusal(error: &Error) -> Failure {
     let (Error::DockerStreamError { error: text } | Error::DockerResponseServerError { message: text, .. }) =
         error
     else {
         return failure::from_bollard(error);
     };
     let says = |words: &[&str]| words.iter().any(|word| text.to_lowercase().contains(word));
-    let sentence = format!("pulling {image}: {}", text.trim_end());
+    let sentence = text.trim_end().to_owned();
     match error {
         _ if says(DEFINITE) => Failure::Refused(sentence),
         _ if says(ABSENT) => Failure::Missing(sentence),

@@ -199,12 +199,12 @@ impl Engine for Fake {
             .call((Verb::Pull, &name, None), idle, move |host| Ok(host.registry.get(&wanted).cloned()))
             .await?;
         match registry {
-            None => Err(Failure::Missing(format!("pulling {name}: manifest unknown"))),
+            None => Err(Failure::Missing("manifest unknown".to_owned())),
             Some(Registry::Fails(failure)) => Err(failure),
             Some(Registry::Hangs) => {
                 sleep(idle).await;
                 let seconds = idle.as_secs();
-                Err(Failure::Unknown(format!("pulling {name}: nothing has moved for {seconds} s")))
+                Err(Failure::Unknown(format!("nothing has moved for {seconds} s")))
             }
             Some(Registry::Delivers(program, time)) => {
                 progress.send_replace("0.0 of 40.1 MB".to_owned());

@@ -194,6 +194,8 @@ impl Host {
     }
 
     fn end(&mut self, task: TaskId, ending: &Ending, now: Now) {
+        let container = self.slots.get(&task).and_then(|slot| self.current(slot));
+        let started_at = container.and_then(|container| container.details.as_ref()?.started_at);
         let Some(slot) = self.slots.get_mut(&task) else { return };
         let record = &mut slot.record;
         let Some(attempt) = record.attempt.take() else { return };
@@ -205,11 +207,14 @@ impl Host {
             record.failures = 0;
             record.streak = 0;
         }
+        // One that ended before it was ever seen running is kept for its logs all the same.
+        record.observed.container.clone_from(&attempt.container);
+        record.observed.started_at = record.observed.started_at.or(started_at);
         record.observed.exit_code = ending.exit_code();
         record.observed.finished_at = Some(finished_at);
         record.observed.health = Health::None;
-        if let Some(container) = attempt.container {
-            self.interrupted.remove(&container);
+        if let Some(container) = &attempt.container {
+            self.interrupted.remove(container);
         }
         let policy = record.assignment.spec.restart_policy;
         let words = in_words(ending, record.assignment.spec.memory);
