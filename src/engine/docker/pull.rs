@@ -168,9 +168,9 @@ mod tests {
 
     #[test]
     fn what_trying_again_cannot_change_is_told_from_what_it_can() {
-        let stream = |text: &str| refusal("i", &Error::DockerStreamError { error: text.to_owned() });
+        let stream = |text: &str| refusal(&Error::DockerStreamError { error: text.to_owned() });
         let status = |code, text: &str| {
-            refusal("i", &Error::DockerResponseServerError { status_code: code, message: text.to_owned() })
+            refusal(&Error::DockerResponseServerError { status_code: code, message: text.to_owned() })
         };
         let kind = |failure: Failure| match failure {
             Failure::Missing(_) => "missing",
