@@ -113,7 +113,7 @@ impl Error {
         let shown = file.display();
         Self::Corrupt(format!(
             "{shown} is damaged ({problem}): restore it from a backup, or keep a copy of it and see what \
-             `sqlite3 {shown} .recover` saves"
+             `sqlite3 {shown} .dump` saves"
         ))
     }
 }

@@ -75,7 +75,7 @@ async fn a_page_of_noise_is_refused() {
         }
         match closed.load_with(&bytes).await {
             Err(Error::Corrupt(text)) => {
-                assert!(text.contains("manager.db is damaged") && text.contains(".recover"), "{text}");
+                assert!(text.contains("manager.db is damaged") && text.contains(".dump"), "{text}");
             }
             other => panic!("page {page}: {other:?}"),
         }
