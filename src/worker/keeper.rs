@@ -280,6 +280,8 @@ impl<E: Engine> Keeper<E> {
         }
         self.distrusted = None;
         self.events_told = self.events_told.max(receipt.events);
+        // Numbers that a lost store had given are not given again: the manager would take them for repetitions.
+        self.next_event = self.next_event.max(receipt.newest_event + 1);
         for (task, seq) in &receipt.reports {
             if self.untold.get(task).is_some_and(|untold| untold <= seq) {
                 self.untold.remove(task);

@@ -50,6 +50,9 @@ pub struct Receipt {
     pub reports: Vec<(TaskId, u64)>,
     /// Events up to this number.
     pub events: u64,
+    /// The highest number of an event of this worker that it has: more than this worker ever gave, when that
+    /// one lost its store.
+    pub newest_event: u64,
 }
 
 /// What a worker has to tell.

@@ -124,6 +124,7 @@ impl<E: Engine> Sync<E> {
         let receipt = Receipt {
             reports: request.reports.iter().map(|report| (report.task, report.observed.seq)).collect(),
             events: request.events.last().map_or(0, |event| event.seq),
+            newest_event: 0,
         };
         let base = request.known.map(|known| known.revision);
         let path = format!("/nodes/{}/sync", self.node);
@@ -148,6 +149,7 @@ impl<E: Engine> Sync<E> {
                 drop(turn);
             });
         }
+        let receipt = Receipt { newest_event: answer.events_seen, ..receipt };
         let told = Told {
             cluster: answer.known.cluster,
             epoch: answer.known.epoch,

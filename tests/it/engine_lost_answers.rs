@@ -330,10 +330,7 @@ async fn a_pull_fails_as_its_stream_says() {
         assert_fails(pull(Spoil::Truncate(0)).await, "unknown");
         let refused = engine.pull("127.0.0.1:1/orc-test/absent:1", watch::Sender::default()).await;
         let text = refused.unwrap_err().to_string();
-        assert!(
-            text.contains("refused"),
-            "{text}"
-        );
+        assert!(text.contains("refused"), "{text}");
     })
     .await;
 }
