@@ -94,7 +94,8 @@ fn render(tasks: &[Task], now: Timestamp, layout: Layout) -> String {
             task.restart_count.to_string(),
             words::age(&task.created_at, now),
             if task.node.is_empty() { "-".to_owned() } else { task.node.clone() },
-            words::ports(task.host_ports.as_ref()),
+            // What a task that is over had published is somebody else's by now.
+            words::ports(task.host_ports.as_ref().filter(|_| !state_of(task).is_final())),
             words::plain(&task.message),
         ]
     });
@@ -128,7 +129,10 @@ mod tests {
                 "ID": "019a2b3c-4d61-7a9e-b2c3-0d1e2f3a4b5c", "Name": "db-2", "State": -1,
                 "Message": "exit code 1\n\u{1b}[31mred",
             })),
-            task(&json!({ "ID": "019a2b3d-0001-7b2c-9d4e-6f7a8b9c0d1e", "Name": "job", "State": 3 })),
+            task(&json!({
+                "ID": "019a2b3d-0001-7b2c-9d4e-6f7a8b9c0d1e", "Name": "job", "State": 3,
+                "HostPorts": { "80/tcp": [{ "HostIp": "0.0.0.0", "HostPort": "32789" }] },
+            })),
         ]
     }
 

@@ -63,6 +63,7 @@ fn log_to_stderr(filter: &str) {
     tracing_subscriber::fmt()
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
+        .with_target(false)
         .with_env_filter(EnvFilter::new(filter))
         .init();
 }

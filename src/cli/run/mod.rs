@@ -13,10 +13,11 @@ pub(super) use self::args::RunArgs;
 use self::wait::Verdict;
 use super::api::Api;
 use super::error::CliError;
-use super::output;
+use super::find::state_of;
 use super::progress::Progress;
 use super::target::Environment;
 use super::watch::Watch;
+use super::{output, words};
 use crate::client::ClientError;
 use crate::model::id::NodeName;
 use crate::wire::task::{Task, TaskEvent};
@@ -94,13 +95,25 @@ async fn see_it_run(
         _ = tokio::signal::ctrl_c() => {
             Err(CliError::Interrupted(format!("{name} goes on without being waited for: `orc stop {name}` ends it")))
         }
-        () = patience_ends => Err(CliError::Failed(format!(
-            "{name} does not run after {} and goes on trying: `orc inspect {name}` says why, `orc stop {name}` ends it",
-            humantime::format_duration(patience.unwrap_or_default())
-        ))),
+        () = patience_ends => Err(out_of_patience(api, task, patience.unwrap_or_default()).await),
     };
     progress.end();
     result
+}
+
+/// How a task stands that was waited for long enough.
+async fn out_of_patience(api: &Api, task: &Task, patience: Duration) -> CliError {
+    let task = match api.task(&task.id).await {
+        Ok(task) => task,
+        Err(error) => return error.into(),
+    };
+    let reason =
+        if task.message.is_empty() { state_of(&task).to_string() } else { words::plain(&task.message) };
+    CliError::Failed(format!(
+        "{name} does not run after {} and goes on trying ({reason}): `orc stop {name}` ends it",
+        humantime::format_duration(patience),
+        name = task.name,
+    ))
 }
 
 #[cfg(test)]

@@ -105,9 +105,13 @@ async fn a_submission_that_is_refused_is_not_sent_again() {
 async fn patience_and_ctrl_c_end_the_wait_and_not_the_task() {
     let manager = StandIn::start().await;
     let orc = Orc::of(&manager);
-    let ended = orc.run(&["run", "nginx", "--name", "web", "--wait-timeout", "1s"]).await;
+    let impatient = orc.start(&["run", "nginx", "--name", "web", "--wait-timeout", "1s"]);
+    manager.is_given(1).await;
+    manager.tells("web", &json!({ "Message": "no node fits: 1 is draining" }), "no node fits");
+    let ended = end_of(impatient).await;
     assert_eq!(ended.code, Some(1));
-    assert!(ended.stderr.contains("web does not run after 1s") && ended.stderr.contains("`orc stop web`"));
+    let error = "error: web does not run after 1s and goes on trying (no node fits: 1 is draining): `orc stop web` ends it";
+    assert_eq!(ended.stderr.lines().last(), Some(error));
 
     let child = orc.start(&["run", "nginx", "--name", "db"]);
     let id = manager.is_given(2).await[1]["Task"]["ID"].as_str().unwrap().to_owned();
