@@ -330,7 +330,7 @@ impl Keeper {
         match self.commit().await {
             Err(error) if error.must_exit() => return Err(error),
             Err(error) => {
-                tracing::warn!("what was decided could not be written and is decided anew: {error}")
+                tracing::warn!("what was decided could not be written and is decided anew: {error}");
             }
             Ok(()) => self.answer_polls(),
         }

@@ -172,7 +172,7 @@ impl<E: Engine> Keeper<E> {
             // Whoever asked may have gone.
             Said::Bundle(reply) => _ = reply.send(self.bundle().await),
             Said::Tasks(reply) => {
-                _ = reply.send(self.host.slots().map(|slot| view(&slot.record, &self.host.node)).collect())
+                _ = reply.send(self.host.slots().map(|slot| view(&slot.record, &self.host.node)).collect());
             }
         }
     }
