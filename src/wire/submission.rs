@@ -59,7 +59,7 @@ pub struct TaskInput {
     /// `{"7777/tcp": "7777"}`
     #[schema(value_type = Option<BTreeMap<String, String>>)]
     pub port_bindings: Option<BTreeMap<Port, HostPort>>,
-    /// "", "no", "on-failure[:n]", "always", "unless-stopped"
+    /// "", "no", "on-failure" or "on-failure:5", "always", "unless-stopped"
     #[schema(value_type = Option<String>)]
     pub restart_policy: Option<RestartPolicy>,
     /// Path of an HTTP GET on the first published port.

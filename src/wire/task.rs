@@ -56,7 +56,7 @@ pub struct Task {
     pub exposed_ports: Option<BTreeMap<String, crate::model::spec::Empty>>,
     /// Wanted host ports; exact only with `PublishMode` "host".
     pub port_bindings: Option<BTreeMap<String, String>>,
-    /// "" (on failure, up to 3 times), "no", "on-failure[:n]", "always", "unless-stopped".
+    /// "" (on failure, up to 3 times), "no", "on-failure" or "on-failure:5", "always", "unless-stopped".
     pub restart_policy: String,
     /// When its last container started; RFC 3339.
     pub starts_at: Option<String>,
