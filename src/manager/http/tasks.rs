@@ -95,15 +95,19 @@ async fn page(manager: &Manager, filter: &TaskFilter, after: u64, limit: u32) ->
 fn all(manager: Manager, filter: TaskFilter) -> Response {
     let tasks = manager.reader.stream(filter);
     let views = tasks.map(move |task| task.map(|task| manager.view(&task)));
-    let chunks = views
-        .ready_chunks(100)
-        .scan("[", |before, views| std::future::ready(Some(write_chunk(before, views))));
-    let closed = chunks.chain(stream::once(std::future::ready(Ok(Bytes::from_static(b"]")))));
-    ([(header::CONTENT_TYPE, "application/json")], Body::from_stream(closed)).into_response()
+    let chunks = views.ready_chunks(100).scan("", |before, views| {
+        let chunk = write_chunk(before, views);
+        *before = ",";
+        std::future::ready(Some(chunk))
+    });
+    let bracket = |text: &'static [u8]| stream::once(std::future::ready(Ok(Bytes::from_static(text))));
+    let body = Body::from_stream(bracket(b"[").chain(chunks).chain(bracket(b"]")));
+    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
+/// Some tasks, with `before` before the first and a comma between them.
 fn write_chunk(
-    before: &str,
+    before: &'static str,
     views: Vec<Result<TaskView, crate::store::Error>>,
 ) -> Result<Bytes, crate::store::Error> {
     let mut chunk = Vec::with_capacity(views.len() * 1024);
