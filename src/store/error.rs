@@ -106,7 +106,10 @@ impl Error {
         if error.kind() == io::ErrorKind::StorageFull {
             return Self::Full(format!("the disk of {shown} is full: free some room and start again"));
         }
-        Self::Unusable(format!("{shown} cannot be used: {error}"))
+        Self::Unusable(format!(
+            "{shown} cannot be used ({error}): let orc write there, or set ORC_DATA_DIR (--data-dir) to a directory \
+             where it can"
+        ))
     }
 
     pub(super) fn corrupt(file: &Path, problem: &str) -> Self {
