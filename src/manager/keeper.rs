@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +24,7 @@ use crate::plan::cluster::{Cluster, Restored};
 use crate::store::Error;
 use crate::store::manager::{Batch, ManagerState, ManagerStore, StoredEvent};
 use crate::wire::node::{Allocated, Node as NodeView};
+use crate::wire::stats::Stats;
 use crate::wire::sync::{StreamRequest, SyncRequest};
 
 /// The most words that go into one write.
@@ -58,7 +58,7 @@ pub struct Keeper {
     inbox: mpsc::Receiver<Word>,
     pub(super) polls: BTreeMap<NodeName, Poll>,
     pub(super) streams: BTreeMap<NodeName, Vec<StreamRequest>>,
-    stats: BTreeMap<NodeName, Value>,
+    stats: BTreeMap<NodeName, Stats>,
     feed: EventFeed,
     silent: watch::Sender<Silent>,
     draft: Draft,

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::stats::Stats;
 use crate::model::node::Node as NodeRow;
 
 /// A worker and its engine.
@@ -27,8 +27,7 @@ pub struct Node {
     /// Bytes that its live tasks hold.
     pub disk_allocated: u64,
     /// What `/stats` of the worker showed last; null before it did.
-    #[schema(value_type = Option<Object>)]
-    pub stats: Option<Value>,
+    pub stats: Option<Stats>,
     /// "worker".
     pub role: String,
     /// Its live tasks.
@@ -69,7 +68,7 @@ pub struct Allocated {
 
 impl Node {
     /// A node with what is not stored of it.
-    pub fn new(node: &NodeRow, allocated: Allocated, stats: Option<Value>) -> Self {
+    pub fn new(node: &NodeRow, allocated: Allocated, stats: Option<Stats>) -> Self {
         Self {
             name: node.name.to_string(),
             ip: node.facts.ip.clone(),

@@ -1,10 +1,14 @@
 //! `/stats` of a worker in JSON: the keys are those of the Go library goprocinfo, which the seed's users know.
 
-use serde::{Serialize, Serializer};
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
 
 /// How loaded a worker's machine is.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Stats {
     /// kB, from /proc/meminfo.
@@ -23,7 +27,7 @@ pub struct Stats {
 
 /// Memory in kB by key, in goprocinfo's order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct MemStats(pub Vec<(&'static str, u64)>);
+pub struct MemStats(pub Vec<(Cow<'static, str>, u64)>);
 
 impl MemStats {
     /// The value of a key; 0 when there is none.
@@ -34,12 +38,37 @@ impl MemStats {
 
 impl Serialize for MemStats {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().copied())
+        serializer.collect_map(self.0.iter().map(|(key, value)| (key, value)))
+    }
+}
+
+impl<'de> Deserialize<'de> for MemStats {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(InOrder)
+    }
+}
+
+/// Keeps the keys as they came.
+struct InOrder;
+
+impl<'de> Visitor<'de> for InOrder {
+    type Value = MemStats;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<MemStats, A::Error> {
+        let mut values = Vec::new();
+        while let Some((key, value)) = map.next_entry::<String, u64>()? {
+            values.push((Cow::Owned(key), value));
+        }
+        Ok(MemStats(values))
     }
 }
 
 /// The file system at `/`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DiskStats {
     /// Bytes in all.
@@ -53,7 +82,7 @@ pub struct DiskStats {
 }
 
 /// Time spent by all processors since boot, in jiffies.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 pub struct CpuStats {
     /// `cpu`
     pub id: String,
@@ -80,7 +109,7 @@ pub struct CpuStats {
 }
 
 /// The queue for the processors.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, ToSchema)]
 pub struct LoadStats {
     /// Average over a minute.
     pub last1min: f64,

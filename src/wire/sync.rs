@@ -4,12 +4,12 @@
 //! so a lost message costs time and nothing else.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::model::event::Event;
 use crate::model::id::{ClusterId, InstanceId, TaskId};
 use crate::model::node::{NodeFacts, NodeLoad};
 use crate::model::task::{Assignment, Report};
+use super::stats::Stats;
 
 /// What a worker says.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -27,7 +27,7 @@ pub struct SyncRequest {
     pub engine_trouble: Option<String>,
     /// What `/stats` of the worker shows; sent now and then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stats: Option<Value>,
+    pub stats: Option<Stats>,
     /// What has changed of its tasks since the manager acknowledged last.
     pub reports: Vec<Report>,
     /// Its lines of history that the manager has not acknowledged, oldest first.

@@ -1,5 +1,6 @@
 //! The machine that a worker is on: what it has, and how loaded it is, from /proc and the file system at `/`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Mutex;
@@ -100,7 +101,8 @@ fn memory(meminfo: &str) -> MemStats {
     let values: BTreeMap<&str, u64> = lines
         .filter_map(|(key, value)| Some((key, value.split_whitespace().next()?.parse().ok()?)))
         .collect();
-    MemStats(MEMORY_KEYS.iter().map(|(key, line)| (*key, values.get(line).copied().unwrap_or(0))).collect())
+    let value = |line: &str| values.get(line).copied().unwrap_or(0);
+    MemStats(MEMORY_KEYS.iter().map(|(key, line)| (Cow::Borrowed(*key), value(line))).collect())
 }
 
 fn disk() -> DiskStats {

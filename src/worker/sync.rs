@@ -19,6 +19,7 @@ use crate::engine::Engine;
 use crate::model::id::{InstanceId, NodeName};
 use crate::model::node::NodeLoad;
 use crate::plan::host::tell::Told;
+use crate::wire::stats::Stats;
 use crate::wire::sync::{SyncAnswer, SyncRequest};
 
 /// A question hangs at most so long: the heartbeat.
@@ -164,7 +165,7 @@ impl<E: Engine> Sync<E> {
 
 impl Readings {
     /// Reads the machine when the last reading is older than a heartbeat; what `/stats` shows, when it did.
-    fn read(&mut self, live: usize) -> Option<serde_json::Value> {
+    fn read(&mut self, live: usize) -> Option<Stats> {
         let now = tokio::time::Instant::now();
         if self.read_at.is_some_and(|at| now.duration_since(at) < WAIT) {
             return None;
@@ -172,7 +173,7 @@ impl Readings {
         self.read_at = Some(now);
         let stats = machine::stats(live);
         self.load = self.gauge.load(&stats);
-        serde_json::to_value(&stats).ok()
+        Some(stats)
     }
 }
 
