@@ -5,6 +5,8 @@ mod cli;
 #[cfg(test)]
 mod client;
 #[cfg(test)]
+mod contract;
+#[cfg(test)]
 mod engine_conformance;
 #[cfg(test)]
 mod engine_lost_answers;

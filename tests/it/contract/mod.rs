@@ -1,0 +1,13 @@
+//! The promises to those who used the orchestrator before this one: commands, banner, JSON, answers, refusals.
+
+mod commands;
+mod errors;
+mod fields;
+mod following;
+mod listing;
+mod logs;
+mod process;
+mod repetition;
+mod signals;
+mod states;
+mod worker_api;
