@@ -13,6 +13,8 @@ mod engine_lost_answers;
 #[cfg(test)]
 mod engine_pull;
 #[cfg(test)]
+mod lifecycle;
+#[cfg(test)]
 mod serve;
 #[cfg(test)]
 mod support;
