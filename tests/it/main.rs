@@ -15,6 +15,8 @@ mod engine_pull;
 #[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
+mod seed_faults;
+#[cfg(test)]
 mod serve;
 #[cfg(test)]
 mod support;

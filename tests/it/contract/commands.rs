@@ -84,8 +84,8 @@ async fn the_four_commands_work_letter_for_letter() {
 
     let (status, body) = typist.types(STATS);
     assert_eq!(status, 200);
-    let stats: Value = serde_json::from_str(&body).unwrap();
-    assert_eq!(stats["TaskCount"], 1);
+    let shown: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(shown["TaskCount"], 1);
 
     assert_eq!(typist.types(STOP), (204, String::new()));
     let task = until("the task is stopped", see, |task| task["State"] == COMPLETED).await;
