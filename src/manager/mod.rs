@@ -5,6 +5,7 @@ pub mod keeper;
 pub mod message;
 pub mod pipes;
 mod polls;
+mod words;
 
 use std::sync::Arc;
 

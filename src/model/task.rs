@@ -41,6 +41,27 @@ pub struct Task {
     pub updated_at: Timestamp,
 }
 
+impl Task {
+    /// A task as it is accepted: wanted, and nothing known of it yet.
+    pub fn accepted(id: TaskId, spec: Arc<TaskSpec>, pinned: Option<NodeName>, at: Timestamp) -> Self {
+        Self {
+            seq: 0,
+            id,
+            spec,
+            pinned,
+            desired: Desired::Run,
+            node: None,
+            placement: 0,
+            revision: 0,
+            state: State::Pending,
+            observed: Observed::default(),
+            message: String::new(),
+            created_at: at,
+            updated_at: at,
+        }
+    }
+}
+
 /// What a worker saw of a task. Written by the worker alone, from what Docker says.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]

@@ -5,11 +5,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::stats::Stats;
 use crate::model::event::Event;
 use crate::model::id::{ClusterId, InstanceId, TaskId};
 use crate::model::node::{NodeFacts, NodeLoad};
 use crate::model::task::{Assignment, Report};
-use super::stats::Stats;
 
 /// What a worker says.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -14,9 +14,8 @@ use utoipa::IntoParams;
 use super::super::{Accepted, Manager};
 use crate::model::id::{NodeName, TaskId};
 use crate::model::request::Request;
-use crate::model::spec::TaskSpec;
-use crate::model::state::{Desired, State};
-use crate::model::task::{Observed, Task};
+use crate::model::state::State;
+use crate::model::task::Task;
 use crate::model::time::Timestamp;
 use crate::plan::cluster::change::{Refusal, Submission};
 use crate::serve::error::ErrorBody;
@@ -181,7 +180,7 @@ pub(super) async fn accept(
         Wanted::Run(spec) => {
             let task = event.task.id.unwrap_or_else(TaskId::generate);
             let spec = Arc::new(*spec);
-            let request = request(task, &answer(&new_task(task, spec.clone(), now)));
+            let request = request(task, &answer(&Task::accepted(task, spec.clone(), None, now)));
             let submission = Submission { request: id, digest: digest.clone(), task, spec, pinned, at: now };
             let accepted = manager.submit(submission, request.clone()).await?;
             (request, accepted)
@@ -209,25 +208,6 @@ fn requested_at(event: &TaskEventInput, now: Timestamp) -> Result<Timestamp, Api
                 "RequestedAt is {shown:?}: a time is written as in RFC 3339, such as \"2026-11-22T07:26:19Z\""
             ))
         }),
-    }
-}
-
-/// A task as it is stored first.
-fn new_task(id: TaskId, spec: Arc<TaskSpec>, at: Timestamp) -> Task {
-    Task {
-        seq: 0,
-        id,
-        spec,
-        pinned: None,
-        desired: Desired::Run,
-        node: None,
-        placement: 0,
-        revision: 0,
-        state: State::Pending,
-        observed: Observed::default(),
-        message: String::new(),
-        created_at: at,
-        updated_at: at,
     }
 }
 

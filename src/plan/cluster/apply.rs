@@ -6,7 +6,7 @@ use crate::model::event::{Event, EventKind};
 use crate::model::id::{InstanceId, NodeName, RequestId, TaskId};
 use crate::model::node::{Availability, Node, NodeFacts, NodeLoad, NodeState};
 use crate::model::state::{Actor, Desired, State, may_move};
-use crate::model::task::{Observed, Report, Task};
+use crate::model::task::{Report, Task};
 use crate::model::time::{Now, Timestamp};
 
 impl Cluster {
@@ -42,21 +42,8 @@ impl Cluster {
         if let Some(node) = submission.pinned.as_ref().filter(|node| !self.nodes.contains_key(*node)) {
             return Err(Refusal::UnknownNode(node.clone()));
         }
-        let task = Task {
-            seq: self.next_seq,
-            id: submission.task,
-            spec: submission.spec.clone(),
-            pinned: submission.pinned.clone(),
-            desired: Desired::Run,
-            node: None,
-            placement: 0,
-            revision: 0,
-            state: State::Pending,
-            observed: Observed::default(),
-            message: String::new(),
-            created_at: submission.at,
-            updated_at: submission.at,
-        };
+        let Submission { task, spec, pinned, at, .. } = submission;
+        let task = Task { seq: self.next_seq, ..Task::accepted(*task, spec.clone(), pinned.clone(), *at) };
         self.next_seq += 1;
         self.names.insert(name.clone(), task.id);
         self.fresh.insert((task.seq, task.id));

@@ -1,0 +1,151 @@
+//! What each word does: applied to the cluster in memory, and put into the next write.
+
+use super::keeper::Keeper;
+use super::message::{Answer, Message, Refused};
+use crate::model::event::Event;
+use crate::model::id::{NodeName, TaskId};
+use crate::model::request::Request;
+use crate::model::time::Now;
+use crate::plan::cluster::change::{Applied, Change, Refusal};
+use crate::store::manager::StoredEvent;
+use crate::wire::node::{Allocated, Node as NodeView};
+use crate::wire::sync::SyncRequest;
+
+impl Keeper {
+    /// Takes one word in: applied, and recorded for the next write.
+    pub(super) fn take(&mut self, message: &Message, now: Now) -> Answer {
+        match message {
+            Message::Submit { .. } if self.store.health().tight => Answer::Refused(Refused::OutOfSpace(
+                "the disk of the manager's database is full: nothing new is accepted until there is room; \
+                     stopping tasks goes on"
+                    .to_owned(),
+            )),
+            Message::Submit { submission, request } => {
+                let name = submission.spec.name.clone();
+                let applied = self.cluster.apply(&Change::Submit(submission.clone()), now);
+                self.accept(applied, &name, Some(request))
+            }
+            Message::Stop { task, request } => {
+                let key = request.as_ref().map(|request| (request.id, request.digest.clone()));
+                let applied = self.cluster.apply(&Change::Stop { task: *task, request: key }, now);
+                let name = self.name_of(Some(*task));
+                self.accept(applied, &name, request.as_ref())
+            }
+            Message::Sync { node, request } => self.sync(node, request, now),
+            Message::Stream { node, request } => {
+                self.streams.entry(node.clone()).or_default().push(request.clone());
+                Answer::Done
+            }
+            Message::Nodes => Answer::Nodes(self.nodes()),
+        }
+    }
+
+    fn accept(&mut self, applied: Result<Applied, Refusal>, name: &str, request: Option<&Request>) -> Answer {
+        match applied {
+            Ok(Applied::Repeated) => Answer::Repeated,
+            Ok(applied) => {
+                self.draft.requests.extend(request.cloned());
+                if let Applied::Changed(events) = applied {
+                    self.record(events, name);
+                }
+                Answer::Done
+            }
+            Err(refusal) => Answer::Refused(Refused::Rule(refusal)),
+        }
+    }
+
+    /// Puts lines of history of this manager's own into the next write.
+    fn record(&mut self, events: Vec<Event>, name: &str) {
+        for event in events {
+            let seq = self.next_event;
+            self.next_event += 1;
+            let task_name = name.to_owned();
+            self.draft.events.push(StoredEvent {
+                seq,
+                source: "manager".to_owned(),
+                source_seq: seq,
+                task_name,
+                event,
+            });
+        }
+    }
+
+    fn name_of(&self, task: Option<TaskId>) -> String {
+        task.and_then(|task| self.cluster.task(task)).map(|task| task.spec.name.clone()).unwrap_or_default()
+    }
+
+    fn sync(&mut self, node: &NodeName, request: &SyncRequest, now: Now) -> Answer {
+        let heard = Change::Heard {
+            node: node.clone(),
+            instance: request.instance,
+            facts: request.facts.clone(),
+            load: request.load,
+            engine_trouble: request.engine_trouble.clone(),
+        };
+        self.decide(&heard, now);
+        if let Some(stats) = &request.stats {
+            self.stats.insert(node.clone(), stats.clone());
+        }
+        let seen = self.cluster.node(node).map_or(0, |member| member.node.events_seen);
+        let mut upto = seen;
+        for numbered in request.events.iter().filter(|numbered| numbered.seq > seen) {
+            let seq = self.next_event;
+            self.next_event += 1;
+            upto = upto.max(numbered.seq);
+            // Only a task of this cluster can be named; a forgotten one leaves its name behind.
+            let event = Event { node: Some(node.clone()), ..numbered.event.clone() };
+            let task_name = self.name_of(event.task);
+            self.draft.events.push(StoredEvent {
+                seq,
+                source: node.to_string(),
+                source_seq: numbered.seq,
+                task_name,
+                event,
+            });
+        }
+        for report in &request.reports {
+            self.decide(&Change::Report { node: node.clone(), report: report.clone() }, now);
+        }
+        self.decide(&Change::EventsSeen { node: node.clone(), upto }, now);
+        Answer::Synced
+    }
+
+    /// Applies a change that no user waits for.
+    pub(super) fn decide(&mut self, change: &Change, now: Now) {
+        let task = match change {
+            Change::Place { task, .. }
+            | Change::Unplaceable { task, .. }
+            | Change::Cancel { task }
+            | Change::Forget { task } => Some(*task),
+            _ => None,
+        };
+        let name = self.name_of(task);
+        match self.cluster.apply(change, now) {
+            Ok(Applied::Changed(events)) => {
+                for event in &events {
+                    tracing::info!(
+                        task.id = event.task.map(tracing::field::display),
+                        task.name = name,
+                        node.name = event.node.as_ref().map(tracing::field::display),
+                        event.kind = event.kind.word(),
+                        "{}",
+                        event.message
+                    );
+                }
+                self.record(events, &name);
+            }
+            Ok(Applied::Repeated | Applied::Ignored) => {}
+            Err(refusal) => tracing::warn!("a decision could not be made: {refusal}"),
+        }
+    }
+
+    fn nodes(&self) -> Vec<NodeView> {
+        let views = self.cluster.nodes().map(|member| {
+            let usage = &member.usage;
+            let allocated =
+                Allocated { tasks: usage.tasks, cpu: usage.cpu, memory: usage.memory, disk: usage.disk };
+            NodeView::new(&member.node, allocated, self.stats.get(&member.node.name).cloned())
+        });
+        views.collect()
+    }
+}
