@@ -7,6 +7,9 @@ use orc::model::node::{Availability, NodeLoad, NodeState, SchedulerKind};
 use orc::model::spec::TaskSpec;
 use orc::plan::schedule::{Candidate, Pass, Usage};
 
+use crate::progress;
+use crate::report::row::{Row, Verdict};
+
 const GIB: u64 = 1 << 30;
 
 /// How much is placed on how much.
@@ -16,7 +19,7 @@ struct Size {
 }
 
 /// What the tasks ask for.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 enum Shapes {
     /// All the same.
     Equal,
@@ -26,40 +29,43 @@ enum Shapes {
     TooMany,
 }
 
-/// Prints a row for each scheduler, size, and kind of tasks.
-pub(crate) fn run() {
-    let usual = Size { tasks: 100_000, nodes: 1_000 };
-    let large = Size { tasks: 1_000_000, nodes: 5_000 };
-    for kind in SchedulerKind::ALL {
-        for shapes in [Shapes::Equal, Shapes::Distinct, Shapes::TooMany] {
-            row(kind, shapes, &usual);
-        }
-        row(kind, Shapes::Distinct, &large);
+/// A row for each scheduler: the slowest of the kinds of tasks.
+pub(crate) fn run() -> Vec<Row> {
+    SchedulerKind::ALL.iter().map(|kind| row(*kind)).collect()
+}
+
+fn row(kind: SchedulerKind) -> Row {
+    let size = Size { tasks: 100_000, nodes: 1_000 };
+    let times = [Shapes::Equal, Shapes::Distinct, Shapes::TooMany].map(|shapes| seconds(kind, shapes, &size));
+    let most = times.into_iter().fold(0.0, f64::max);
+    let large = seconds(kind, Shapes::Distinct, &Size { tasks: 1_000_000, nodes: 5_000 });
+    Row {
+        name: format!("place-{}", kind.word()),
+        what: "placement in memory, 100,000 tasks on 1,000 nodes",
+        figure: format!("{most:.2} s"),
+        target: "≤ 2 s".to_owned(),
+        verdict: Verdict::at_most(most, 2.0),
+        beside: format!(
+            "equal tasks {:.2} s, distinct {:.2} s, more than fit {:.2} s; 1,000,000 distinct on 5,000 nodes {large:.1} s",
+            times[0], times[1], times[2],
+        ),
     }
 }
 
-#[expect(clippy::print_stdout, clippy::cast_precision_loss, reason = "a benchmark prints its figures")]
-fn row(kind: SchedulerKind, shapes: Shapes, size: &Size) {
+fn seconds(kind: SchedulerKind, shapes: Shapes, size: &Size) -> f64 {
     let mut random = 7;
     let mut pass = Pass::new(kind, (0..size.nodes).map(|at| node(at, &mut random)).collect(), None);
     let specs: Vec<TaskSpec> =
         (0..size.tasks).map(|_| spec(shapes, size.tasks / size.nodes, &mut random)).collect();
     let start = Instant::now();
     let placed = specs.iter().filter(|spec| black_box(pass.place(spec, None)).is_ok()).count();
-    let took = start.elapsed();
-    let shapes = match shapes {
-        Shapes::Equal => "equal",
-        Shapes::Distinct => "distinct",
-        Shapes::TooMany => "too many",
-    };
-    println!(
-        "placement {:<10} {shapes:<8} {:>7} tasks on {:>4} nodes: {:>6.2} s, {:>6.2} µs a task, {placed} placed",
+    let took = start.elapsed().as_secs_f64();
+    progress!(
+        "placement: {} {shapes:?}, {placed} of {} tasks placed in {took:.2} s",
         kind.word(),
-        size.tasks,
-        size.nodes,
-        took.as_secs_f64(),
-        took.as_secs_f64() * 1e6 / size.tasks as f64,
+        size.tasks
     );
+    took
 }
 
 /// 64 cores, 256 GiB, more or less.
