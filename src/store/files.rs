@@ -125,7 +125,8 @@ pub(super) struct Watch {
 impl Watch {
     /// Remembers the files as they are, just after SQLite opened them.
     pub(super) fn new(paths: &Paths) -> Self {
-        Self { db: Identity::of(&paths.db), wal: Identity::of(&paths.wal), length: 0 }
+        let length = fs::metadata(&paths.db).map_or(0, |metadata| metadata.len());
+        Self { db: Identity::of(&paths.db), wal: Identity::of(&paths.wal), length }
     }
 
     /// Whether the paths still lead to the same files, and the database is no shorter than before.
