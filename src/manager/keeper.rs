@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::message::{Answer, Message, Refused, Word};
 use super::polls::Poll;
 use crate::clock::Clock;
-use crate::model::id::NodeName;
+use crate::model::id::{NodeName, TaskId};
 use crate::model::node::SchedulerKind;
 use crate::model::time::Now;
 use crate::plan::cluster::reconcile::{PASS, Patience, reconcile};
@@ -76,6 +76,8 @@ pub struct Ends {
     pub feed: EventFeed,
     /// Which nodes are not heard of.
     pub silent: watch::Receiver<Silent>,
+    /// Tasks that cannot be read.
+    pub unreadable: Arc<[TaskId]>,
 }
 
 impl Keeper {
@@ -97,6 +99,7 @@ impl Keeper {
         }
         let next_event = state.next_event_seq;
         let cluster = restore(state, scheduler, clock.now());
+        let unreadable = cluster.unreadable().collect();
         let (send, inbox) = mpsc::channel(4 * GROUP);
         let (feed, _) = broadcast::channel(4096);
         let (silent, silent_receiver) = watch::channel(Silent::default());
@@ -114,7 +117,7 @@ impl Keeper {
             silent,
             draft: Draft::default(),
         };
-        Ok((keeper, Ends { inbox: send, feed, silent: silent_receiver }))
+        Ok((keeper, Ends { inbox: send, feed, silent: silent_receiver, unreadable }))
     }
 
     /// Serves until `stop`. An error means that the store can no longer be trusted: the process must end.
@@ -287,6 +290,11 @@ fn restore(state: ManagerState, scheduler: SchedulerKind, now: Now) -> Cluster {
         tasks: state.tasks,
         nodes: state.nodes,
         requests: state.requests,
+        unreadable: state
+            .unreadable
+            .into_iter()
+            .filter_map(|row| Some((row.id.parse().ok()?, row.name)))
+            .collect(),
     };
     Cluster::restore(restored, scheduler, now.moment)
 }

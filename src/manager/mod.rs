@@ -31,6 +31,8 @@ pub struct Manager {
     inbox: mpsc::Sender<Word>,
     feed: EventFeed,
     silent: watch::Receiver<Silent>,
+    /// Tasks that cannot be read.
+    unreadable: Arc<[TaskId]>,
     /// What is committed.
     pub reader: ManagerReader,
     /// Where bind mounts may come from.
@@ -70,6 +72,7 @@ impl Manager {
             inbox: ends.inbox,
             feed: ends.feed,
             silent: ends.silent,
+            unreadable: ends.unreadable,
             reader,
             roots: Arc::new(roots),
             pipes: Pipes::default(),

@@ -54,6 +54,7 @@ impl Keeper {
             base: if delta.whole { None } else { poll.known },
             whole: delta.whole,
             assignments: delta.assignments,
+            leave_alone: self.cluster.unreadable().collect(),
             events_seen: self.cluster.node(node).map_or(0, |member| member.node.events_seen),
             streams: self.streams.remove(node).unwrap_or_default(),
         };

@@ -71,6 +71,9 @@ pub struct SyncAnswer {
     pub whole: bool,
     /// What is wanted.
     pub assignments: Vec<Assignment>,
+    /// Tasks that the manager cannot read: whatever there is of them stays as it is.
+    #[serde(default)]
+    pub leave_alone: Vec<TaskId>,
     /// The worker's events up to this number are stored, and the reports that came with them.
     pub events_seen: u64,
     /// Outputs that somebody wants to read.

@@ -158,6 +158,7 @@ impl<E: Engine> Sync<E> {
             revision: answer.known.revision,
             whole: answer.whole,
             assignments: answer.assignments,
+            leave_alone: answer.leave_alone,
         };
         self.worker.say(Said::Told { told: Box::new(told), receipt }).await;
     }

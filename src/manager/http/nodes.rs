@@ -57,17 +57,18 @@ pub async fn sync(
     tokio::select! {
         biased;
         answer = news => Ok(axum::Json(answer?)),
-        () = tokio::time::sleep(wait) => Ok(axum::Json(nothing_new(known))),
-        () = manager.stop.cancelled() => Ok(axum::Json(nothing_new(known))),
+        () = tokio::time::sleep(wait) => Ok(axum::Json(nothing_new(&manager, known))),
+        () = manager.stop.cancelled() => Ok(axum::Json(nothing_new(&manager, known))),
     }
 }
 
-fn nothing_new(known: Known) -> SyncAnswer {
+fn nothing_new(manager: &Manager, known: Known) -> SyncAnswer {
     SyncAnswer {
         known,
         base: Some(known.revision),
         whole: false,
         assignments: Vec::new(),
+        leave_alone: manager.unreadable.to_vec(),
         events_seen: 0,
         streams: Vec::new(),
     }

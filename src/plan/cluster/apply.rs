@@ -32,7 +32,7 @@ impl Cluster {
         if let Some(repeated) = self.repeated(submission.request, &submission.digest) {
             return repeated;
         }
-        if self.tasks.contains_key(&submission.task) {
+        if self.tasks.contains_key(&submission.task) || self.unreadable.contains(&submission.task) {
             return Err(Refusal::TaskExists(submission.task));
         }
         let name = &submission.spec.name;

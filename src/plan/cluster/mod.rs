@@ -33,7 +33,9 @@ pub struct Cluster {
     next_seq: u64,
     tasks: BTreeMap<TaskId, Task>,
     nodes: BTreeMap<NodeName, Member>,
-    /// Names of live tasks.
+    /// Tasks that are there and cannot be read: nothing is done about them.
+    unreadable: BTreeSet<TaskId>,
+    /// Names of live tasks, and of those that cannot be read.
     names: BTreeMap<String, TaskId>,
     /// Digests of the requests that were accepted.
     requests: BTreeMap<RequestId, String>,
@@ -100,7 +102,8 @@ impl Cluster {
             next_seq: start.next_seq,
             tasks: BTreeMap::new(),
             nodes: BTreeMap::new(),
-            names: BTreeMap::new(),
+            unreadable: start.unreadable.iter().map(|(id, _)| *id).collect(),
+            names: start.unreadable.into_iter().map(|(id, name)| (name, id)).collect(),
             requests_of: start.requests.iter().map(|(id, task, _)| (*task, *id)).collect(),
             requests: start.requests.into_iter().map(|(id, _, digest)| (id, digest)).collect(),
             fresh: BTreeSet::new(),
@@ -149,6 +152,11 @@ impl Cluster {
     /// Every task, by ID.
     pub fn tasks(&self) -> impl Iterator<Item = &Task> {
         self.tasks.values()
+    }
+
+    /// Every task that cannot be read, by ID.
+    pub fn unreadable(&self) -> impl Iterator<Item = TaskId> + '_ {
+        self.unreadable.iter().copied()
     }
 
     /// A node.
@@ -220,6 +228,8 @@ pub struct Restored {
     pub nodes: Vec<Node>,
     /// Every accepted request: its task and the digest of what was asked.
     pub requests: Vec<(RequestId, TaskId, String)>,
+    /// Every task that cannot be read, and its name.
+    pub unreadable: Vec<(TaskId, String)>,
 }
 
 impl Member {

@@ -48,6 +48,7 @@ impl World {
             tasks: Vec::new(),
             nodes: Vec::new(),
             requests: Vec::new(),
+            unreadable: Vec::new(),
         };
         Self { cluster: Cluster::restore(empty, SchedulerKind::Roundrobin, now.moment), now }
     }
@@ -294,9 +295,20 @@ fn a_manager_that_starts_grants_every_node_a_whole_lease() {
         tasks: Vec::new(),
         nodes,
         requests: Vec::new(),
+        unreadable: Vec::new(),
     };
     world.cluster = Cluster::restore(start, SchedulerKind::Roundrobin, world.now.moment);
     assert_eq!(world.plan(), []);
+}
+
+#[test]
+fn a_task_that_cannot_be_read_keeps_its_id_and_its_name() {
+    let mut world = World::with_workers(1);
+    world.cluster.unreadable.insert(task(9));
+    world.cluster.names.insert("dark".to_owned(), task(9));
+    assert_eq!(world.submit(9, "light", 0), Err(Refusal::TaskExists(task(9))));
+    let taken = Refusal::NameTaken { name: "dark".to_owned(), holder: task(9) };
+    assert_eq!(world.submit(1, "dark", 0), Err(taken));
 }
 
 #[test]

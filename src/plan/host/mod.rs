@@ -41,6 +41,8 @@ pub struct Host {
     pub revision: Option<u64>,
     /// Whether a manager of this cluster has spoken since this worker started (rule R11).
     heard_manager: bool,
+    /// Tasks that the manager cannot read.
+    leave_alone: BTreeSet<TaskId>,
     slots: BTreeMap<TaskId, Slot>,
     /// As last seen, ours alone, by the task of their labels.
     containers: BTreeMap<(TaskId, ContainerId), Container>,
@@ -143,6 +145,7 @@ impl Host {
             epoch: knowledge.map_or(0, |(_, epoch, _)| epoch),
             revision: knowledge.map(|(_, _, revision)| revision),
             heard_manager: false,
+            leave_alone: BTreeSet::new(),
             slots,
             containers: BTreeMap::new(),
             lanes: BTreeSet::new(),

@@ -81,7 +81,8 @@ fn orphans(host: &Host) -> impl Iterator<Item = Action> + '_ {
     let told = host.heard_manager && host.revision.is_some();
     let unwanted = host.containers.values().filter(move |container| {
         let task = &container.identity.task;
-        told && !host.slots.contains_key(task) && !host.lanes.contains(task) && !host.doubts.contains(task)
+        let known = host.slots.contains_key(task) || host.leave_alone.contains(task);
+        told && !known && !host.lanes.contains(task) && !host.doubts.contains(task)
     });
     unwanted.filter_map(|container| {
         let verb = match &container.status {

@@ -25,6 +25,8 @@ pub struct Told {
     pub whole: bool,
     /// What is wanted.
     pub assignments: Vec<Assignment>,
+    /// Tasks that the manager cannot read: whatever there is of them stays as it is (rule R7).
+    pub leave_alone: Vec<TaskId>,
 }
 
 /// Why a worker does not do what it is told.
@@ -87,6 +89,7 @@ impl Host {
         self.cluster = Some(told.cluster);
         self.epoch = told.epoch;
         self.revision = Some(told.revision);
+        self.leave_alone = told.leave_alone.into_iter().collect();
         if told.whole {
             let wanted: BTreeSet<TaskId> = told.assignments.iter().map(|assignment| assignment.id).collect();
             self.drop_all_but(&wanted);
@@ -98,7 +101,8 @@ impl Host {
     }
 
     fn drop_all_but(&mut self, wanted: &BTreeSet<TaskId>) {
-        let unwanted: Vec<TaskId> = self.slots.keys().filter(|id| !wanted.contains(id)).copied().collect();
+        let stays = |id: &&TaskId| wanted.contains(id) || self.leave_alone.contains(id);
+        let unwanted: Vec<TaskId> = self.slots.keys().filter(|id| !stays(id)).copied().collect();
         for id in unwanted {
             self.slots.remove(&id);
             self.dirty.records.remove(&id);

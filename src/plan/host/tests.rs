@@ -50,7 +50,15 @@ fn assignment(id: TaskId, spec: Arc<TaskSpec>) -> Assignment {
 }
 
 fn told(epoch: u64, revision: u64, assignments: Vec<Assignment>) -> Told {
-    Told { cluster: cluster(), epoch, base: None, revision, whole: true, assignments }
+    Told {
+        cluster: cluster(),
+        epoch,
+        base: None,
+        revision,
+        whole: true,
+        assignments,
+        leave_alone: Vec::new(),
+    }
 }
 
 impl World {
@@ -500,6 +508,30 @@ fn what_nobody_spoke_of_is_left_alone_until_a_manager_has_spoken() {
     world.expect("stop orphan");
     world.done(Ok(Answer::Done));
     world.expect("remove orphan");
+}
+
+#[test]
+fn what_the_manager_cannot_read_is_left_alone() {
+    let mut world = World::running("");
+    let whole = Told { leave_alone: vec![task(1), task(9)], ..told(1, 2, Vec::new()) };
+    world.host.tell(whole.clone()).unwrap();
+    world.expect("");
+    assert_eq!(world.state(), State::Running, "what this worker knows of it stays");
+    // And so does a container of one that it knows nothing of, until the manager can read that again.
+    let own = world.container("c1", 1, ContainerStatus::Running);
+    let orphan = Container {
+        id: ContainerId("orphan".to_owned()),
+        identity: Identity { task: task(9), ..own.identity.clone() },
+        ..own.clone()
+    };
+    world.wait(5_000);
+    world.expect("list");
+    world.listed(vec![own.clone(), orphan]);
+    world.expect("inspect c1");
+    world.done(Ok(Answer::Container(Box::new(own))));
+    world.expect("");
+    world.host.tell(Told { leave_alone: vec![task(1)], ..whole }).unwrap();
+    world.expect("stop orphan");
 }
 
 #[test]
