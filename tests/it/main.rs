@@ -7,6 +7,8 @@ mod client;
 #[cfg(test)]
 mod contract;
 #[cfg(test)]
+mod crash;
+#[cfg(test)]
 mod engine_conformance;
 #[cfg(test)]
 mod engine_lost_answers;

@@ -126,6 +126,11 @@ impl Process {
         (!status.success()).then(|| format!("orc ended with {status}"))
     }
 
+    /// Ends it in whatever way: how it ends does not matter.
+    pub(crate) fn forget(&mut self) {
+        self.end();
+    }
+
     /// Sends it a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         let child = self.child.as_ref().expect("it runs");
