@@ -33,6 +33,7 @@ pub(super) fn health_step(host: &Host, slot: &Slot, now: Moment) -> Option<Actio
         None => (container.health, "the image's own HEALTHCHECK says so".to_owned()),
     };
     match health {
+        Health::Unhealthy if host.is_being_looked_at(container) => None,
         Health::Unhealthy => Some(Action::Condemn { task, why }),
         health if health != record.observed.health => Some(Action::SetHealth { task, health }),
         _ => None,

@@ -216,6 +216,14 @@ impl Host {
         })
     }
 
+    /// Whether more will be known of a container soon.
+    fn is_being_looked_at(&self, container: &Container) -> bool {
+        let task = container.identity.task;
+        self.lanes.contains(&task)
+            || self.doubts.contains(&task)
+            || self.recheck.contains(&(task, container.id.clone()))
+    }
+
     fn event(&mut self, slot: TaskId, kind: EventKind, exit_code: Option<i64>, message: String, now: Now) {
         let attempt = self.slots.get(&slot).map_or(0, |slot| slot.record.observed.attempt);
         let node = Some(self.node.clone());

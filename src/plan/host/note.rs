@@ -7,7 +7,7 @@ use super::call::{Answer, Call, Outcome, Verb};
 use crate::model::container::{Container, ContainerStatus, Failure};
 use crate::model::event::EventKind;
 use crate::model::id::{ContainerId, TaskId};
-use crate::model::state::Desired;
+use crate::model::state::{Desired, Health};
 use crate::model::time::{Moment, Now};
 
 /// Something that an engine called out. Saves time; nothing depends on it (rule R9).
@@ -176,7 +176,7 @@ impl Host {
             name,
             identity,
             status: ContainerStatus::Created,
-            health: crate::model::state::Health::None,
+            health: Health::None,
             host_ports: crate::model::task::HostPorts::new(),
             details: None,
         };
@@ -270,6 +270,10 @@ impl Host {
         }
         slot.probe.take(&check, result.is_ok(), now.moment);
         slot.probe.last_failure = result.err();
+        if slot.probe.health == Health::Unhealthy {
+            // Nobody answers for a container that has ended either: then how it ended counts.
+            self.recheck.insert((task, container.clone()));
+        }
     }
 }
 

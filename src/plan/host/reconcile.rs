@@ -54,8 +54,9 @@ pub fn next_look(host: &Host, now: Moment) -> Moment {
         let probe = slot.probe.next.filter(|_| !slot.probe.asking && slot.record.state == State::Running);
         [slot.retry_at, slot.quiet_until, probe].into_iter().flatten()
     });
+    // What is due and not done waits for something else, which is heard of.
     let future = |at: &Moment| *at > now;
-    let next = slots.filter(future).chain(list).chain(host.next_pull()).min();
+    let next = slots.chain(host.next_pull()).filter(future).chain(list).min();
     next.unwrap_or(now + LIST_EVERY)
 }
 

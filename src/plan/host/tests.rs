@@ -195,6 +195,41 @@ impl World {
         self.now.wall = Timestamp::from_millis(self.now.wall.millis() + i64::try_from(millis).unwrap());
     }
 
+    /// A worker whose task runs, answers its health checks with failures, and is being looked at for that.
+    fn unhealthy() -> Self {
+        let mut world = Self::running(
+            r#","HealthCheck":{"Path":"/health","IntervalMs":10000,"TimeoutMs":5000,"Retries":2,"StartPeriodMs":0}"#,
+        );
+        // Without a published port there is nothing to ask: seed fault 6.
+        world.wait(1_000);
+        world.expect("");
+        world.hint("c1", HintKind::Changed);
+        world.expect("inspect c1");
+        let published = world.published();
+        world.done(Ok(Answer::Container(Box::new(published))));
+        world.decide();
+        for wait in [1_000, 10_000] {
+            world.wait(wait);
+            world.decide();
+            let probe = world.calls.iter().position(|call| words(call) == "probe /health");
+            world.calls.remove(probe.expect("its health is asked for"));
+            let result = Err("answered 500".to_owned());
+            let container = ContainerId("c1".to_owned());
+            world.host.note(Outcome::Probed { task: task(1), container, result }, world.now);
+        }
+        world.expect("list, inspect c1");
+        world
+    }
+
+    /// The first task's container, with a port.
+    fn published(&self) -> Container {
+        let binding =
+            crate::model::task::HostBinding { host_ip: "0.0.0.0".to_owned(), host_port: "32768".to_owned() };
+        let mut container = self.container("c1", 1, ContainerStatus::Running);
+        container.host_ports.insert("80/tcp".parse().unwrap(), vec![binding]);
+        container
+    }
+
     fn record(&self) -> &Record {
         &self.host.slot(task(1)).unwrap().record
     }
@@ -632,6 +667,25 @@ fn a_registry_that_is_away_is_asked_again_and_costs_no_attempt() {
 }
 
 #[test]
+fn a_pull_that_is_due_while_the_engine_is_away_is_not_waited_for_without_end() {
+    let mut world = World::with_task("");
+    world.expect("create web");
+    world.done(Err(Failure::Missing("no such image".to_owned())));
+    world.expect("pull nginx");
+    world.calls.clear();
+    world.host.note(Outcome::Pulled { image: "nginx".to_owned(), result: unknown() }, world.now);
+    world.wait(6_000);
+    world.host.engine_may_be_gone();
+    world.expect("list, pull nginx");
+    world.calls.truncate(1);
+    world.host.note(Outcome::Pulled { image: "nginx".to_owned(), result: unknown() }, world.now);
+    world.list_ends(Err(Failure::Unreachable("connection refused".to_owned())));
+    world.wait(5_000);
+    world.expect("list");
+    assert!(next_look(&world.host, world.now.moment) > world.now.moment);
+}
+
+#[test]
 fn an_image_that_does_not_exist_is_a_failure_of_the_task() {
     let mut world = World::with_task(r#","RestartPolicy":"no""#);
     world.expect("create web");
@@ -686,33 +740,10 @@ fn a_host_port_that_is_taken_leaves_nothing_behind_and_is_tried_again_later() {
 
 #[test]
 fn an_unhealthy_task_is_stopped_and_restarted() {
-    let mut world = World::running(
-        r#","HealthCheck":{"Path":"/health","IntervalMs":10000,"TimeoutMs":5000,"Retries":2,"StartPeriodMs":0}"#,
-    );
-    // Without a published port there is nothing to ask: seed fault 6.
-    world.wait(1_000);
-    world.expect("");
-    let mut published = world.container("c1", 1, ContainerStatus::Running);
-    let binding =
-        crate::model::task::HostBinding { host_ip: "0.0.0.0".to_owned(), host_port: "32768".to_owned() };
-    published.host_ports.insert("80/tcp".parse().unwrap(), vec![binding]);
-    world.hint("c1", HintKind::Changed);
-    world.expect("inspect c1");
-    world.done(Ok(Answer::Container(Box::new(published))));
-    world.decide();
-    for wait in [1_000, 10_000] {
-        world.wait(wait);
-        world.decide();
-        let Some(index) = world.calls.iter().position(|call| words(call) == "probe /health") else {
-            panic!("{:?}", world.calls);
-        };
-        world.calls.remove(index);
-        let result = Err("answered 500".to_owned());
-        let container = ContainerId("c1".to_owned());
-        world.host.note(Outcome::Probed { task: task(1), container, result }, world.now);
-    }
-    world.decide();
-    assert!(world.calls.iter().any(|call| words(call) == "stop c1"), "{:?}", world.calls);
+    let mut world = World::unhealthy();
+    let running = world.published();
+    world.done(Ok(Answer::Container(Box::new(running))));
+    world.expect("list, stop c1");
     assert_eq!(
         world.record().message,
         "unhealthy: GET /health answered 500, 2 times in a row; is being restarted"
@@ -723,6 +754,15 @@ fn an_unhealthy_task_is_stopped_and_restarted() {
     world.done(Ok(Answer::Container(Box::new(ended))));
     world.decide();
     assert_eq!((world.state(), world.record().failures), (State::Scheduled, 1));
+}
+
+#[test]
+fn a_task_that_has_ended_is_not_unhealthy() {
+    let mut world = World::unhealthy();
+    let ended = world.exited("c1", 1, 0);
+    world.done(Ok(Answer::Container(Box::new(ended))));
+    world.expect("list");
+    assert_eq!((world.state(), world.record().observed.exit_code), (State::Completed, Some(0)));
 }
 
 #[test]
