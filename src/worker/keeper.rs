@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::calls::Calls;
 use super::telling::view;
-use super::{Receipt, Said, Worker};
+use super::{Bundle, Receipt, Said, Worker};
 use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::model::container::Owner;
@@ -47,9 +47,11 @@ pub struct Keeper<E> {
     calls: Calls<E>,
     said: mpsc::Receiver<Said>,
     /// What is not written yet.
-    dirty: Dirty,
+    pub(super) dirty: Dirty,
     /// What is called once it is.
     held: Vec<Call>,
+    /// Who waits to hear what there is to tell.
+    pub(super) asked: Vec<oneshot::Sender<Bundle>>,
     /// Changes that the manager has not taken in, by task.
     pub(super) untold: BTreeMap<TaskId, u64>,
     /// Its own events that the manager has.
@@ -113,6 +115,7 @@ impl<E: Engine> Keeper<E> {
             said,
             dirty: Dirty { knowledge: true, ..Dirty::default() },
             held: Vec::new(),
+            asked: Vec::new(),
             untold,
             events_told: 0,
             pruned: 0,
@@ -135,6 +138,7 @@ impl<E: Engine> Keeper<E> {
         let mut tend_at = tokio::time::Instant::now() + TEND_EVERY;
         loop {
             self.decide().await?;
+            self.answer().await;
             let wait = self.wait();
             tokio::select! {
                 // Cancel-safe: `recv_many` takes nothing out before it is ready, and a timer has no state.
@@ -169,9 +173,9 @@ impl<E: Engine> Keeper<E> {
             Said::Hint(hint) => self.host.hint(&hint, now.moment),
             Said::EngineMayBeGone => self.host.engine_may_be_gone(),
             Said::Told { told, receipt } => self.told(*told, &receipt),
-            // Whoever asked may have gone.
-            Said::Bundle(reply) => _ = reply.send(self.bundle().await),
+            Said::Bundle(reply) => self.asked.push(reply),
             Said::Tasks(reply) => {
+                // Whoever asked may have gone.
                 _ = reply.send(self.host.slots().map(|slot| view(&slot.record, &self.host.node)).collect());
             }
         }

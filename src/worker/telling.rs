@@ -12,9 +12,19 @@ use crate::wire::sync::{Known, NumberedEvent};
 const BUNDLE: usize = 300;
 
 impl<E: Engine> Keeper<E> {
-    /// What the manager has not taken in yet.
-    pub(super) async fn bundle(&self) -> Bundle {
-        let slots = self.untold.keys().filter_map(|id| self.host.slot(*id)).take(BUNDLE);
+    /// Answers those who asked what there is to tell: after it was decided, and written if it could be.
+    pub(super) async fn answer(&mut self) {
+        for reply in std::mem::take(&mut self.asked) {
+            // Whoever asked may have gone.
+            let _ = reply.send(self.bundle().await);
+        }
+    }
+
+    /// What the manager has not taken in yet. What could not be written is not told: after a crash it would not
+    /// have happened, and what happened instead would count for less.
+    async fn bundle(&self) -> Bundle {
+        let written = self.untold.keys().filter(|id| !self.dirty.records.contains(id));
+        let slots = written.filter_map(|id| self.host.slot(*id)).take(BUNDLE);
         let reports = slots.map(|slot| report(&slot.record)).collect();
         let limit = u32::try_from(BUNDLE).unwrap_or(u32::MAX);
         let events = match self.reader.events_after(self.events_told, limit).await {
