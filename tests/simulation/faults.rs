@@ -1,0 +1,30 @@
+//! Faults that are planted into the simulated shells, to see that the simulation finds them. Those in the source itself
+//! are in `tests/planted/`, for `scripts/planted-faults.sh`.
+
+/// One thing that a shell could get wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Planted {
+    /// A list that failed is taken for an empty one.
+    FailedListIsEmpty,
+    /// Users are told "accepted" before that is durable.
+    AnswersBeforeCommit,
+    /// The engine is called before what led to that is durable.
+    CallsBeforeWrite,
+    /// The manager is told before it is durable.
+    TellsBeforeWriting,
+    /// What a worker knows to be wanted is not written together with the revision at which it was.
+    RevisionBeforeRecords,
+    /// A worker that starts believes that the manager has heard everything.
+    ForgetsUntold,
+}
+
+impl Planted {
+    pub(crate) const ALL: [Self; 6] = [
+        Self::FailedListIsEmpty,
+        Self::AnswersBeforeCommit,
+        Self::CallsBeforeWrite,
+        Self::TellsBeforeWriting,
+        Self::RevisionBeforeRecords,
+        Self::ForgetsUntold,
+    ];
+}

@@ -1,0 +1,323 @@
+//! What each step of a schedule does to the world, and how it is undone.
+
+use orc::model::container::ContainerStatus;
+use orc::model::id::ContainerId;
+
+use crate::docker::{Body, Cause};
+use crate::schedule::Op;
+use crate::users::Want;
+use crate::world::{Checked, Event, World};
+
+impl World {
+    pub(crate) fn step(&mut self, op: &Op) -> Checked {
+        self.say(|| format!("== {op:?}"));
+        let happened = match op {
+            Op::Submit { wish, shape } => {
+                self.submit(*wish, *shape);
+                true
+            }
+            Op::Stop { wish } => self.ask_to_stop(*wish),
+            Op::Repeat { wish } => self.ask_once_more(*wish, Want::RunAgain),
+            Op::Reuse { wish } => self.ask_once_more(*wish, Want::Reuse),
+            Op::Exit { .. } | Op::Sicken { .. } | Op::Vanish { .. } | Op::Kill { .. } | Op::Pause { .. } => {
+                self.meddle(op)
+            }
+            Op::Squeeze { .. } | Op::Revive { .. } | Op::Puzzle { .. } => self.meddle(op),
+            _ => self.fail(op)?,
+        };
+        if happened {
+            self.coverage.count("step", op.name());
+        }
+        Ok(())
+    }
+
+    fn ask_to_stop(&mut self, wish: usize) -> bool {
+        let Some(wished) = self.users.wishes.get_mut(&wish) else { return false };
+        // Whoever was refused has nothing to stop; whoever was not answered does not know what there is.
+        if wished.accepted != Some(true) || wished.stop_asked {
+            return false;
+        }
+        wished.stop_asked = true;
+        self.after(1, Event::UserAsks(wish, Want::Stop));
+        true
+    }
+
+    fn ask_once_more(&mut self, wish: usize, want: Want) -> bool {
+        let known = self.users.wishes.get(&wish).is_some_and(|wished| wished.accepted == Some(true));
+        if known && !self.forgetful {
+            self.after(1, Event::UserAsks(wish, want));
+        }
+        known && !self.forgetful
+    }
+
+    /// Something happens to a task's newest container, from inside or by a stranger's hand.
+    fn meddle(&mut self, op: &Op) -> bool {
+        let (Op::Exit { wish, .. }
+        | Op::Sicken { wish }
+        | Op::Vanish { wish }
+        | Op::Kill { wish }
+        | Op::Pause { wish }
+        | Op::Squeeze { wish }
+        | Op::Revive { wish }
+        | Op::Puzzle { wish, .. }) = op
+        else {
+            return false;
+        };
+        let Some((engine, body)) = self.newest_container(*wish) else { return false };
+        let (id, life) = (body.id.clone(), body.life);
+        let wall = self.wall_of_engine(engine);
+        let up = self.engines[engine].up;
+        let docker = &mut self.engines[engine];
+        let runs = body.status == ContainerStatus::Running;
+        match op {
+            Op::Exit { code, .. } if runs => docker.end(&id, life, *code, Cause::Own, wall),
+            Op::Sicken { .. }
+                if runs && body.spec.as_ref().is_some_and(|spec| spec.health_check.is_some()) =>
+            {
+                docker.meddle(&id, |body| body.sick = true);
+            }
+            Op::Vanish { .. } if up => {
+                let _ = docker.begin_removal(&id, Cause::Other, wall);
+                docker.gone(&id);
+            }
+            Op::Kill { .. } if up && runs => {
+                let _ = docker.signal(&id);
+                docker.end(&id, life, 137, Cause::Other, wall);
+            }
+            Op::Pause { .. } if up && runs => {
+                docker.meddle(&id, |body| body.status = ContainerStatus::Paused)
+            }
+            Op::Squeeze { .. } if up && runs => docker.meddle(&id, |body| body.limits_as_set = false),
+            Op::Revive { .. } if up && body.status == ContainerStatus::Exited => {
+                let _ = docker.start(&id, wall);
+            }
+            Op::Puzzle { for_ms, .. } if up && runs => {
+                docker.meddle(&id, |body| body.status = ContainerStatus::Unknown("suspended".to_owned()));
+                self.after(*for_ms, Event::Over(op.clone()));
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// A task's newest container, wherever it is.
+    fn newest_container(&self, wish: usize) -> Option<(usize, Body)> {
+        let task = self.users.wishes.get(&wish)?.task;
+        let all = self.engines.iter().enumerate();
+        let bodies =
+            all.flat_map(|(engine, docker)| docker.containers.values().map(move |body| (engine, body)));
+        let of_task = bodies.filter(|(_, body)| {
+            body.owned
+                .as_ref()
+                .is_some_and(|(owner, own)| own.task == task && owner.cluster == self.manager.disk.id)
+        });
+        let newest = of_task
+            .max_by_key(|(_, body)| (body.owned.as_ref().map(|(_, own)| own.attempt), body.id.clone()));
+        newest.map(|(engine, body)| (engine, body.clone()))
+    }
+
+    /// A part of the world fails; whether that made a difference.
+    fn fail(&mut self, op: &Op) -> Checked<bool> {
+        match op {
+            Op::EngineRestart { node, for_ms, kills } => {
+                let engine = self.workers[*node].engine;
+                self.engine_goes_down(engine, *kills)?;
+                self.after(*for_ms, Event::Over(op.clone()));
+            }
+            Op::EngineFreeze { node, for_ms } => {
+                self.engine_of(*node).frozen = true;
+                self.after(*for_ms, Event::Over(op.clone()));
+            }
+            Op::ListsFail { node, for_ms } => {
+                self.engine_of(*node).lists_fail = true;
+                self.after(*for_ms, Event::Over(op.clone()));
+            }
+            Op::StartsRefused { node, for_ms } => {
+                self.engine_of(*node).refuses_starts = true;
+                self.after(*for_ms, Event::Over(op.clone()));
+            }
+            Op::EventsBreak { node } => {
+                let (node, life) = (*node, self.workers[*node].life);
+                self.events_break(node, life)?;
+            }
+            Op::RegistryDown { for_ms } => {
+                self.registry_up = false;
+                self.after(*for_ms, Event::Over(op.clone()));
+            }
+            Op::Cut { node, for_ms, way } => {
+                self.workers[*node].cut = Some(*way);
+                self.after(*for_ms, Event::Over(op.clone()));
+            }
+            Op::Slow { node, for_ms } => {
+                self.workers[*node].slow = true;
+                self.after(*for_ms, Event::Over(op.clone()));
+            }
+            _ => return self.fail_process(op),
+        }
+        Ok(true)
+    }
+
+    fn fail_process(&mut self, op: &Op) -> Checked<bool> {
+        match op {
+            Op::WorkerDown { node, for_ms } => {
+                self.kill_worker(*node);
+                self.after(*for_ms, Event::Over(op.clone()));
+            }
+            Op::WorkerCrash { node, at, for_ms } => self.workers[*node].crash = Some((*at, *for_ms)),
+            Op::WorkerLosesStore { node, for_ms } => {
+                self.kill_worker(*node);
+                self.workers[*node].disk = crate::worker::Disk::default();
+                self.workers[*node].counts_since = self.workers[*node].life;
+                self.truth.note_lost_store(*node);
+                self.after(*for_ms, Event::Over(op.clone()));
+            }
+            Op::WorkerStoreFull { node, for_ms } => {
+                self.workers[*node].full = true;
+                self.after(*for_ms, Event::Over(op.clone()));
+            }
+            Op::ManagerDown { for_ms } => {
+                self.kill_manager();
+                self.after(*for_ms, Event::Over(op.clone()));
+            }
+            Op::ManagerCrash { at, for_ms } => self.manager.crash = Some((*at, *for_ms)),
+            Op::ManagerStoreFull { for_ms } => {
+                self.manager.full = true;
+                self.after(*for_ms, Event::Over(op.clone()));
+            }
+            Op::Reboot { node, for_ms } => {
+                let engine = self.workers[*node].engine;
+                self.power_fails(engine)?;
+                self.after(*for_ms, Event::Over(op.clone()));
+            }
+            Op::NodeDeath { node } => {
+                self.kill_worker(*node);
+                self.workers[*node].dead = true;
+            }
+            Op::WallJump { node, minutes } => {
+                let skew = minutes * 60_000;
+                match self.workers.get_mut(*node) {
+                    Some(worker) => worker.clocks.skew += skew,
+                    None => self.manager.clocks.skew += skew,
+                }
+                self.truth.note_wall_jump(*node);
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// The engine's processes go; its containers with them, or not.
+    fn engine_goes_down(&mut self, engine: usize, kills: bool) -> Checked {
+        self.cut_off(engine)?;
+        self.engines[engine].up = false;
+        self.engines[engine].frozen = false;
+        if kills {
+            self.end_all(engine);
+        }
+        for node in 0..self.workers.len() {
+            if self.workers[node].engine == engine {
+                let life = self.workers[node].life;
+                let transit = self.random.between(1, 50);
+                self.after(transit, Event::EventsBreak { node, life });
+            }
+        }
+        Ok(())
+    }
+
+    fn end_all(&mut self, engine: usize) {
+        let wall = self.wall_of_engine(engine);
+        let live = self.engines[engine].containers.values().filter(|body| body.status.is_live());
+        let live: Vec<(ContainerId, u32)> = live.map(|body| (body.id.clone(), body.life)).collect();
+        for (id, life) in live {
+            self.engines[engine].end(&id, life, 137, Cause::Other, wall);
+        }
+    }
+
+    /// A machine goes down with all that is on it.
+    fn power_fails(&mut self, engine: usize) -> Checked {
+        self.engine_goes_down(engine, true)?;
+        for node in 0..self.workers.len() {
+            if self.workers[node].engine == engine {
+                self.kill_worker(node);
+                self.workers[node].rebooted = true;
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn over(&mut self, op: &Op) -> Checked {
+        self.say(|| format!("== over: {op:?}"));
+        match op {
+            Op::EngineRestart { node, .. } => self.engine_of(*node).up = true,
+            Op::EngineFreeze { node, .. } => {
+                let engine = self.workers[*node].engine;
+                self.engines[engine].frozen = false;
+                self.thaw(engine)?;
+            }
+            Op::ListsFail { node, .. } => self.engine_of(*node).lists_fail = false,
+            Op::StartsRefused { node, .. } => self.engine_of(*node).refuses_starts = false,
+            Op::RegistryDown { .. } => self.registry_up = true,
+            Op::Cut { node, .. } => self.workers[*node].cut = None,
+            Op::Slow { node, .. } => self.workers[*node].slow = false,
+            Op::WorkerDown { node, .. } | Op::WorkerLosesStore { node, .. } => self.boot_worker(*node)?,
+            Op::WorkerStoreFull { node, .. } => self.workers[*node].full = false,
+            Op::ManagerDown { .. } => self.boot_manager(),
+            Op::ManagerStoreFull { .. } => self.manager.full = false,
+            Op::Reboot { node, .. } => self.power_is_back(self.workers[*node].engine)?,
+            Op::Puzzle { wish, .. } => {
+                if let Some((engine, body)) = self.newest_container(*wish) {
+                    self.solve(engine, &body);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn power_is_back(&mut self, engine: usize) -> Checked {
+        self.engines[engine].up = true;
+        for node in 0..self.workers.len() {
+            if self.workers[node].engine == engine && self.workers[node].rebooted {
+                self.workers[node].clocks.booted = self.now;
+                self.boot_worker(node)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn solve(&mut self, engine: usize, body: &Body) {
+        if matches!(body.status, ContainerStatus::Unknown(_)) {
+            self.engines[engine].meddle(&body.id, |body| body.status = ContainerStatus::Running);
+        }
+    }
+
+    fn engine_of(&mut self, node: usize) -> &mut crate::docker::Docker {
+        let engine = self.workers[node].engine;
+        &mut self.engines[engine]
+    }
+
+    /// All faults are over, but for machines that are gone for good and calls that are still on their way.
+    pub(crate) fn hush(&mut self) -> Checked {
+        self.say(|| "== all is quiet now".to_owned());
+        self.quiet = true;
+        self.registry_up = true;
+        self.manager.full = false;
+        self.manager.crash = None;
+        self.boot_manager();
+        for engine in 0..self.engines.len() {
+            let docker = &mut self.engines[engine];
+            (docker.up, docker.frozen, docker.lists_fail, docker.refuses_starts) =
+                (true, false, false, false);
+            self.thaw(engine)?;
+            let bodies: Vec<Body> = self.engines[engine].containers.values().cloned().collect();
+            bodies.iter().for_each(|body| self.solve(engine, body));
+            self.power_is_back(engine)?;
+        }
+        for node in 0..self.workers.len() {
+            let worker = &mut self.workers[node];
+            (worker.cut, worker.slow, worker.full, worker.crash) = (None, false, false, None);
+            self.boot_worker(node)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,229 @@
+//! What must be so when the faults are over and some time has passed: everything is as users want it, everybody knows
+//! it, and nothing goes on.
+
+use orc::model::container::ContainerStatus;
+use orc::model::id::NodeName;
+use orc::model::state::{Desired, State};
+use orc::model::task::Task;
+
+use crate::calls::OpenCall;
+use crate::docker::Body;
+use crate::schedule::Image;
+use crate::users::Wish;
+use crate::world::{Checked, World, broken};
+
+/// Beyond the longest wait that is under way: calls that come late, their deadlines, and what follows from them.
+const LIMIT: u64 = 150_000;
+/// Nothing changes for so long.
+const CALM: u64 = 20_000;
+
+impl World {
+    /// Waits until all is as it should be, and sees that it stays so.
+    pub(crate) fn settle(&mut self) -> Checked {
+        self.hush()?;
+        let deadline = self.now + LIMIT + self.longest_wait();
+        while let Err(violation) = self.is_settled() {
+            if self.now > deadline {
+                return Err(violation);
+            }
+            self.run_until(self.now + 1_000)?;
+        }
+        let revision = self.manager.disk.revision;
+        // Calls that the faults delayed may still do something, which is then undone; and what is over is forgotten.
+        while self.calls.values().any(OpenCall::comes_late) {
+            self.run_until(self.now + 5_000)?;
+        }
+        let retention = u64::try_from(self.manager.patience.retention.as_millis()).expect("not for ever");
+        self.run_until(self.now + if self.profile.short_retention { retention + 5_000 } else { 5_000 })?;
+        let mutations = self.truth.mutations;
+        self.run_until(self.now + CALM)?;
+        self.is_settled()?;
+        let unsettled = self.users.wishes.values().any(Wish::never_rests);
+        if self.truth.mutations != mutations && !unsettled {
+            let many = self.truth.mutations - mutations;
+            return broken("L8", format!("{many} containers were changed although all was as it should be"));
+        }
+        if self.manager.disk.revision < revision {
+            return broken("S8", "the revision went backwards");
+        }
+        self.check_decoys()
+    }
+
+    /// The longest wait that is under way, milliseconds.
+    fn longest_wait(&self) -> u64 {
+        if self.users.wishes.values().any(|wish| wish.shape.image == Image::Nowhere) {
+            // The registry may have been away so long that it is asked again as rarely as ever.
+            return 600_000;
+        }
+        let records = self.workers.iter().flat_map(|worker| worker.disk.records.values());
+        let delays = records.filter_map(|record| record.retry).map(|retry| retry.delay.as_millis());
+        let longest = delays.max().unwrap_or(0);
+        u64::try_from(longest).expect("a short time")
+    }
+
+    fn is_settled(&self) -> Checked {
+        for wish in self.users.wishes.values() {
+            self.is_settled_for(wish)?;
+        }
+        self.nothing_is_left_over()
+    }
+
+    fn is_settled_for(&self, wish: &Wish) -> Checked {
+        let Some(accepted) = wish.accepted else {
+            return broken("L6", format!("whoever asked for {} was never answered", wish.task));
+        };
+        if wish.stop_asked && !wish.stop_accepted && !self.forgetful {
+            return broken("L6", format!("whoever asked to stop {} was never answered", wish.task));
+        }
+        match self.manager.disk.tasks.get(&wish.task) {
+            None if accepted && !self.forgetful => {
+                broken("S1", format!("{} was accepted and is lost", wish.task))
+            }
+            Some(task) if !accepted => {
+                broken("S18", format!("{} was refused, and is {}", wish.task, task.state))
+            }
+            None => self.has_no_container(wish, "is not known"),
+            Some(task) => self.is_as_wanted(wish, task),
+        }
+    }
+
+    fn is_as_wanted(&self, wish: &Wish, task: &Task) -> Checked {
+        let node =
+            task.node.as_ref().and_then(|name| self.workers.iter().position(|worker| worker.name == *name));
+        if node.is_some_and(|node| self.workers[node].dead) {
+            return Ok(());
+        }
+        match (task.desired, task.state) {
+            (Desired::Run, State::Pending) => self.nothing_fits(task),
+            (Desired::Run, State::Running) => self.runs(task, node.expect("a running task has a node")),
+            (_, state) if !state.is_final() && wish.never_rests() && !wish.stop_asked => Ok(()),
+            (Desired::Run, State::Completed | State::Failed) => {
+                match self.live_containers(task.id).is_empty() {
+                    true => self.is_told_truly(task, node),
+                    false => broken("L1", format!("{} is {} and runs", task.id, task.state)),
+                }
+            }
+            (Desired::Stop, State::Completed | State::Failed) => {
+                self.has_no_container(wish, "was stopped")?;
+                self.is_told_truly(task, node)
+            }
+            (desired, state) => {
+                broken("L1", format!("{} is to {} and is {state}: {}", task.id, desired.word(), task.message))
+            }
+        }
+    }
+
+    fn runs(&self, task: &Task, node: usize) -> Checked {
+        let engine = self.workers[node].engine;
+        let live = self.live_containers(task.id);
+        let [(on, id)] = live.as_slice() else {
+            return broken("L1", format!("{} is running in {} containers", task.id, live.len()));
+        };
+        let body = &self.engines[*on].containers[id];
+        let attempt = body.owned.as_ref().map_or(0, |(_, own)| own.attempt);
+        let truly = body.status == ContainerStatus::Running
+            && *on == engine
+            && attempt == task.observed.attempt
+            && task.observed.container.as_ref() == Some(id)
+            && task.observed.host_ports.as_ref() == Some(&body.host_ports);
+        if !truly {
+            return broken("S11", format!("{} is said to be {:?}, and is {body:?}", task.id, task.observed));
+        }
+        if !body.limits_as_set || body.sick {
+            return broken("L1", format!("{} is sick, or has other limits than it was given", task.id));
+        }
+        self.is_told_truly(task, Some(node))
+    }
+
+    /// S11: the manager says what the worker says.
+    fn is_told_truly(&self, task: &Task, node: Option<usize>) -> Checked {
+        let record = node.and_then(|node| self.workers[node].disk.records.get(&task.id));
+        match record {
+            Some(record)
+                if record.state != task.state
+                    || record.observed != task.observed
+                    || record.message != task.message =>
+            {
+                broken("S11", format!("the manager says {task:?}, its worker {record:?}"))
+            }
+            None if task.node.is_some() && task.desired == Desired::Run && !task.state.is_final() => {
+                broken("L1", format!("{}'s worker does not know it", task.id))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn nothing_fits(&self, task: &Task) -> Checked {
+        for worker in self.workers.iter().filter(|worker| !worker.dead) {
+            let pinned_elsewhere = task.pinned.as_ref().is_some_and(|pinned| *pinned != worker.name);
+            if !pinned_elsewhere && self.fits(&worker.name, task) {
+                return broken(
+                    "L1",
+                    format!("{} is pending ({}) and fits on {}", task.id, task.message, worker.name),
+                );
+            }
+        }
+        if task.message.is_empty() {
+            return broken("S11", format!("{} is pending and does not say why", task.id));
+        }
+        Ok(())
+    }
+
+    fn fits(&self, node: &NodeName, task: &Task) -> bool {
+        let all = self.manager.disk.tasks.values();
+        let held: Vec<&Task> =
+            all.filter(|held| held.node.as_ref() == Some(node) && !held.state.is_final()).collect();
+        let cpu: f64 = held.iter().map(|held| held.spec.cpu).sum();
+        let memory: u64 = held.iter().map(|held| held.spec.memory).sum();
+        let mut ports = held.iter().flat_map(|held| held.spec.fixed_host_ports());
+        (task.spec.cpu == 0.0 || cpu + task.spec.cpu <= 4.0)
+            && (task.spec.memory == 0 || memory + task.spec.memory <= 8 << 30)
+            && !ports.any(|taken| task.spec.fixed_host_ports().any(|wanted| wanted == taken))
+    }
+
+    fn has_no_container(&self, wish: &Wish, because: &str) -> Checked {
+        match self
+            .our_containers()
+            .find(|body| body.owned.as_ref().is_some_and(|(_, own)| own.task == wish.task))
+        {
+            Some(body) => broken("L2", format!("{} {because}, and has {body:?}", wish.task)),
+            None => Ok(()),
+        }
+    }
+
+    /// L3: every container of ours is of a task that is there, at most one of each.
+    fn nothing_is_left_over(&self) -> Checked {
+        for body in self.our_containers() {
+            let Some((owner, identity)) = &body.owned else { continue };
+            let task = self.manager.disk.tasks.get(&identity.task);
+            if task.and_then(|task| task.node.as_ref()) != Some(&owner.node) {
+                return broken("L3", format!("a container is left over: {body:?}"));
+            }
+            let same = |other: &&Body| other.owned.as_ref().is_some_and(|(_, own)| own.task == identity.task);
+            let never_rests =
+                self.users.wishes.values().any(|wish| wish.task == identity.task && wish.never_rests());
+            if self.our_containers().filter(same).count() > 1 && !never_rests {
+                return broken("L3", format!("{} has more than one container", identity.task));
+            }
+        }
+        Ok(())
+    }
+
+    /// The containers of workers that live.
+    fn our_containers(&self) -> impl Iterator<Item = &Body> {
+        let bodies = self.engines.iter().flat_map(|docker| docker.containers.values());
+        bodies.filter(|body| {
+            body.owned.as_ref().is_some_and(|(owner, _)| {
+                let dead = self.workers.iter().any(|worker| worker.name == owner.node && worker.dead);
+                owner.cluster == self.manager.disk.id && !dead
+            })
+        })
+    }
+}
+
+impl Wish {
+    /// Whether it can never run and is tried for ever.
+    fn never_rests(&self) -> bool {
+        self.shape.image == Image::Nowhere && self.spec.restart_policy.retries().is_none()
+    }
+}

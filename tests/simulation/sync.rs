@@ -1,0 +1,306 @@
+//! The one conversation between workers and the manager, simulated with both its ends: at most two questions of a worker
+//! hang at a time, each may get lost on either way, arrive twice, or late.
+
+use std::sync::Arc;
+
+use orc::model::id::{ClusterId, InstanceId, NodeName, TaskId};
+use orc::model::node::{NodeFacts, NodeLoad};
+use orc::model::task::{Assignment, Report};
+use orc::plan::cluster::change::Change;
+use orc::plan::host::tell::Told;
+use uuid::Uuid;
+
+use crate::faults::Planted;
+use crate::manager::Written;
+use crate::schedule::Way;
+use crate::world::{Checked, Event, World};
+
+/// Twice the real one: a lease is thrice as long, and histories are played in half the time.
+const WAIT: u64 = 2_000;
+const PATIENCE: u64 = 10_000;
+
+/// What a worker says.
+#[derive(Debug)]
+pub(crate) struct Question {
+    pub(crate) id: u64,
+    instance: InstanceId,
+    /// Cluster, epoch and revision.
+    known: Option<(ClusterId, u64, u64)>,
+    engine_trouble: Option<String>,
+    reports: Vec<Report>,
+    events: u64,
+}
+
+/// What a manager answers.
+#[derive(Debug)]
+pub(crate) struct News {
+    cluster: ClusterId,
+    epoch: u64,
+    base: Option<u64>,
+    revision: u64,
+    whole: bool,
+    assignments: Vec<Assignment>,
+}
+
+/// What a worker remembers of a question.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    reports: Vec<(TaskId, u64)>,
+    base: Option<u64>,
+}
+
+impl World {
+    /// Asks when it is time to.
+    pub(crate) fn ask(&mut self, node: usize) {
+        let id = self.fresh();
+        let worker = &self.workers[node];
+        let Some(host) = &worker.host else { return };
+        let hanging = worker.questions.len();
+        if worker.silent_until > self.now || !(hanging == 0 || (hanging < 2 && worker.news)) {
+            return;
+        }
+        let known =
+            host.cluster.zip(host.revision).map(|(cluster, revision)| (cluster, host.epoch, revision));
+        // Only what is durable: after a crash, anything else would not have happened.
+        let written = worker.untold.keys().filter_map(|task| worker.disk.records.get(task));
+        let in_memory = worker.untold.keys().filter_map(|task| host.slot(*task)).map(|slot| &slot.record);
+        let hasty = self.planted == Some(Planted::TellsBeforeWriting);
+        let reports = if hasty { in_memory.map(report).collect() } else { written.map(report).collect() };
+        let question = Question {
+            id,
+            instance: InstanceId::from_uuid(Uuid::from_u128(u128::from(worker.life) << 8 | node as u128)),
+            known,
+            engine_trouble: host.engine_trouble().map(ToOwned::to_owned),
+            reports,
+            events: worker.disk.events,
+        };
+        let asked = Asked {
+            reports: question.reports.iter().map(|report| (report.task, report.observed.seq)).collect(),
+            base: known.map(|(_, _, revision)| revision),
+        };
+        let worker = &mut self.workers[node];
+        worker.news = false;
+        worker.questions.insert(id, asked);
+        let life = worker.life;
+        self.send(node, life, Arc::new(question));
+        self.after(WAIT + PATIENCE, Event::Answered { node, life, id, news: None });
+    }
+
+    fn send(&mut self, node: usize, life: u64, question: Arc<Question>) {
+        if self.random.chance(self.duplicates()) {
+            let late = self.transit(node) + self.random.between(0, 4_000);
+            self.coverage.count("message", "twice");
+            self.after(late, Event::Asked { node, life, question: question.clone() });
+        }
+        if self.loses(node, Way::Requests) {
+            self.coverage.count("message", "request lost");
+            return;
+        }
+        let transit = self.transit(node);
+        self.after(transit, Event::Asked { node, life, question });
+    }
+
+    fn duplicates(&self) -> u64 {
+        if self.quiet { 0 } else { self.profile.duplicates }
+    }
+
+    /// How long a message takes.
+    fn transit(&mut self, node: usize) -> u64 {
+        let slowest = if self.workers[node].slow { 6_000 } else { self.profile.delay };
+        self.random.between(1, slowest)
+    }
+
+    /// Whether a message gets lost.
+    fn loses(&mut self, node: usize, way: Way) -> bool {
+        let cut = self.workers[node].cut.is_some_and(|cut| cut == Way::Both || cut == way);
+        cut || (!self.quiet && self.random.chance(self.profile.message_loss))
+    }
+
+    /// A question reaches the manager: it is taken in, and answered now or when there is news.
+    pub(crate) fn asked(&mut self, node: usize, life: u64, question: &Question) -> Checked {
+        let name = self.workers[node].name.clone();
+        if life < self.workers[node].counts_since {
+            // Beyond what is promised: a worker that lost its database counts its reports anew, and what it had said
+            // before that arrives afterwards would count for more.
+            return Ok(());
+        }
+        if self.manager.cluster.is_none() {
+            if self.workers[node].life == life {
+                self.fail_question(&name, question.id);
+            }
+            return Ok(());
+        }
+        self.manager.heard.insert(name.clone(), self.now);
+        self.take_in(&name, question)?;
+        match self.commit(Vec::new())? {
+            Written::Yes => {}
+            Written::No | Written::Died => {
+                self.fail_question(&name, question.id);
+                return Ok(());
+            }
+        }
+        self.plan_soon();
+        let Some(cluster) = &self.manager.cluster else { return Ok(()) };
+        let ours = question.known.filter(|(of, _, _)| *of == cluster.id);
+        let known = ours.map(|(_, _, revision)| revision);
+        let behind = ours.is_none_or(|(_, epoch, _)| epoch != cluster.epoch);
+        if behind || !question.reports.is_empty() {
+            self.answer(&name, question.id, known);
+        } else {
+            if let Some((superseded, known)) = self.manager.polls.insert(name.clone(), (question.id, known)) {
+                self.answer(&name, superseded, known);
+            }
+            self.after(WAIT, Event::PollExpires { node, id: question.id });
+        }
+        self.answer_polls();
+        Ok(())
+    }
+
+    fn take_in(&mut self, name: &NodeName, question: &Question) -> Checked {
+        self.apply_own(&Change::Heard {
+            node: name.clone(),
+            instance: question.instance,
+            facts: facts(),
+            load: NodeLoad::default(),
+            engine_trouble: question.engine_trouble.clone(),
+        });
+        for report in &question.reports {
+            self.say(|| {
+                let (state, seq) = (report.state, report.observed.seq);
+                format!("manager hears {name}: {} {state} #{seq} {:?}", report.task, report.message)
+            });
+            self.apply_own(&Change::Report { node: name.clone(), report: report.clone() });
+        }
+        self.apply_own(&Change::EventsSeen { node: name.clone(), upto: question.events });
+        Ok(())
+    }
+
+    pub(crate) fn poll_expires(&mut self, node: usize, id: u64) {
+        let name = self.workers[node].name.clone();
+        if let Some((hanging, known)) =
+            self.manager.polls.get(&name).copied().filter(|(hanging, _)| *hanging == id)
+        {
+            self.manager.polls.remove(&name);
+            self.answer(&name, hanging, known);
+        }
+    }
+
+    /// Answers those for whom there is news.
+    pub(crate) fn answer_polls(&mut self) {
+        let Some(cluster) = &self.manager.cluster else { return };
+        let polls = self.manager.polls.iter().filter(|(name, (_, known))| cluster.has_news(name, *known));
+        let polls: Vec<(NodeName, (u64, Option<u64>))> =
+            polls.map(|(name, poll)| (name.clone(), *poll)).collect();
+        for (name, (id, known)) in polls {
+            self.manager.polls.remove(&name);
+            self.answer(&name, id, known);
+        }
+    }
+
+    fn answer(&mut self, name: &NodeName, id: u64, known: Option<u64>) {
+        let Some(cluster) = &self.manager.cluster else { return };
+        let delta = cluster.delta(name, known);
+        let news = News {
+            cluster: cluster.id,
+            epoch: cluster.epoch,
+            base: if delta.whole { None } else { known },
+            revision: delta.revision,
+            whole: delta.whole,
+            assignments: delta.assignments,
+        };
+        let Some(node) = self.workers.iter().position(|worker| worker.name == *name) else { return };
+        self.coverage.count("answer", if news.whole { "whole" } else { "delta" });
+        if self.loses(node, Way::Answers) {
+            self.coverage.count("message", "answer lost");
+            return;
+        }
+        let (transit, life) = (self.transit(node), self.workers[node].life);
+        self.after(transit, Event::Answered { node, life, id, news: Some(Arc::new(news)) });
+    }
+
+    /// The connection breaks: whoever asked knows at once.
+    pub(crate) fn fail_question(&mut self, name: &NodeName, id: u64) {
+        let Some(node) = self.workers.iter().position(|worker| worker.name == *name) else { return };
+        if !self.workers[node].questions.contains_key(&id) {
+            return;
+        }
+        let (transit, life) = (self.transit(node), self.workers[node].life);
+        self.after(transit, Event::Answered { node, life, id, news: None });
+    }
+
+    /// What came of a question reaches its worker.
+    pub(crate) fn answered(&mut self, node: usize, life: u64, id: u64, news: Option<&News>) -> Checked {
+        if self.workers[node].life != life {
+            return Ok(());
+        }
+        let Some(asked) = self.workers[node].questions.remove(&id) else { return Ok(()) };
+        match news {
+            Some(news) => {
+                self.workers[node].unanswered = 0;
+                self.hear(node, &asked, news)?;
+            }
+            None => {
+                let worker = &mut self.workers[node];
+                worker.unanswered += 1;
+                let wait = (100 << worker.unanswered.min(10)).min(2_000);
+                worker.silent_until = self.now + wait;
+                self.after(wait, Event::AskAgain { node, life });
+            }
+        }
+        self.ask(node);
+        Ok(())
+    }
+
+    pub(crate) fn ask_again(&mut self, node: usize, life: u64) {
+        if self.workers[node].life == life {
+            self.ask(node);
+        }
+    }
+
+    fn hear(&mut self, node: usize, asked: &Asked, news: &News) -> Checked {
+        let told = Told {
+            cluster: news.cluster,
+            epoch: news.epoch,
+            base: news.base.and(asked.base),
+            revision: news.revision,
+            whole: news.whole,
+            assignments: news.assignments.clone(),
+        };
+        if news.whole || !news.assignments.is_empty() {
+            self.say(|| {
+                let wanted = news.assignments.iter().map(|one| (one.id.to_string(), one.desired));
+                let wanted: Vec<_> =
+                    wanted.map(|(id, desired)| format!("{} {desired:?}", &id[30..])).collect();
+                let kind = if news.whole { "all" } else { "more" };
+                format!("worker-{} is told {kind}: {}", node + 1, wanted.join(", "))
+            });
+        }
+        let worker = &mut self.workers[node];
+        let Some(host) = &mut worker.host else { return Ok(()) };
+        if host.tell(told).is_err() {
+            self.coverage.count("told", "distrusted");
+            return Ok(());
+        }
+        for (task, seq) in &asked.reports {
+            if worker.untold.get(task).is_some_and(|untold| untold <= seq) {
+                worker.untold.remove(task);
+            }
+        }
+        self.decide(node)
+    }
+}
+
+/// Every machine: 4 cores, 8 GiB.
+fn facts() -> NodeFacts {
+    NodeFacts { cores: 4, memory: 8 << 30, disk: 100 << 30, ..NodeFacts::default() }
+}
+
+fn report(record: &orc::model::record::Record) -> Report {
+    Report {
+        task: record.assignment.id,
+        placement: record.assignment.placement,
+        state: record.state,
+        observed: record.observed.clone(),
+        message: record.message.clone(),
+    }
+}
