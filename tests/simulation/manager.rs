@@ -124,7 +124,8 @@ impl Manager {
         let requests = requests.into_iter().map(|(id, (task, digest))| (id, task, digest)).collect();
         let tasks = tasks.into_values().collect();
         let nodes = nodes.into_values().collect();
-        let restored = Restored { id, epoch, revision, next_seq, tasks, nodes, requests };
+        let restored =
+            Restored { id, epoch, revision, next_seq, tasks, nodes, requests, unreadable: Vec::new() };
         Cluster::restore(restored, self.scheduler, self.clocks.at(now).moment)
     }
 }

@@ -265,6 +265,7 @@ impl World {
             revision: news.revision,
             whole: news.whole,
             assignments: news.assignments.clone(),
+            leave_alone: Vec::new(),
         };
         if news.whole || !news.assignments.is_empty() {
             self.say(|| {
