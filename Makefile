@@ -11,7 +11,7 @@ run: engine ## Start a manager and a worker here, with a Docker Engine where non
 	exec target/release/orc
 
 test: ## Run all tests, against a real Docker Engine
-	scripts/with-engine.sh cargo test --locked
+	scripts/with-engine.sh cargo test --locked --no-fail-fast
 
 bench: ## Measure what README promises
 	scripts/with-engine.sh cargo bench --locked
