@@ -148,7 +148,7 @@ impl<E: Engine> Keeper<E> {
                 () = tokio::time::sleep(wait) => {}
             }
             for said in said.drain(..) {
-                self.take(said).await;
+                self.take(said);
             }
             if tend_at <= tokio::time::Instant::now() {
                 tend_at = tokio::time::Instant::now() + TEND_EVERY;
@@ -166,7 +166,7 @@ impl<E: Engine> Keeper<E> {
         next_look(&self.host, now).since(now)
     }
 
-    async fn take(&mut self, said: Said) {
+    fn take(&mut self, said: Said) {
         let now = self.clock.now();
         match said {
             Said::Outcome(outcome) => self.host.note(outcome, now),

@@ -9,7 +9,6 @@ use orc::plan::host::call::{Answer, Call, Outcome, Verb};
 use orc::plan::host::note::{Hint, HintKind};
 
 use crate::docker::{Cause, Deed, What};
-use crate::faults::Planted;
 use crate::world::{Checked, Event, World};
 
 /// A call that its worker waits for.
@@ -163,14 +162,14 @@ impl World {
         let wall = self.wall_of_engine(engine);
         let outcome = match &*open.call {
             Call::List { number } => {
-                let mut result = self.engines[engine].list(&open.owner);
-                if self.planted == Some(Planted::FailedListIsEmpty) && result.is_err() {
-                    result = Ok(Vec::new());
-                }
+                let result = self.engines[engine].list(&open.owner);
                 self.coverage.count("list", if result.is_ok() { "good" } else { "failed" });
                 Outcome::Listed { number: *number, result }
             }
-            Call::Pull { image } => return self.pull(serial, image.clone()),
+            Call::Pull { image } => {
+                self.pull(serial, image.clone());
+                return Ok(());
+            }
             Call::Probe { task, container, .. } => {
                 let body = self.engines[engine].containers.get(container);
                 let healthy = body.is_some_and(|body| body.status.is_live() && !body.sick);
@@ -194,8 +193,14 @@ impl World {
                     }
                     Verb::Start(id) => docker.start(id, wall).map(|()| Answer::Done),
                     Verb::Unpause(id) => docker.unpause(id).map(|()| Answer::Done),
-                    Verb::Stop(id, _) => return self.stop(serial, engine, id.clone()),
-                    Verb::Remove(id) => return self.remove(serial, engine, id.clone()),
+                    Verb::Stop(id, _) => {
+                        self.stop(serial, engine, id.clone());
+                        return Ok(());
+                    }
+                    Verb::Remove(id) => {
+                        self.remove(serial, engine, id.clone());
+                        return Ok(());
+                    }
                     Verb::RestoreLimits(id, _) => docker.restore_limits(id).map(|()| Answer::Done),
                 };
                 Outcome::Done { task: *task, verb: verb.clone(), result }
@@ -207,8 +212,8 @@ impl World {
     }
 
     /// Most containers end when they are asked to; some after a while; some are killed when their time is over.
-    fn stop(&mut self, serial: u64, engine: usize, id: ContainerId) -> Checked {
-        let Some(open) = self.calls.get(&serial).cloned() else { return Ok(()) };
+    fn stop(&mut self, serial: u64, engine: usize, id: ContainerId) {
+        let Some(open) = self.calls.get(&serial).cloned() else { return };
         let result = self.engines[engine].signal(&id);
         let mut takes = 0;
         if let Ok(Some(life)) = result {
@@ -218,22 +223,20 @@ impl World {
         }
         let outcome = done(&open.call, result.map(|_| Answer::Done));
         self.after(takes + 1, Event::Returns { serial, outcome });
-        Ok(())
     }
 
     /// Most removals are done at once; some take a while, in which the container is on its way out.
-    fn remove(&mut self, serial: u64, engine: usize, id: ContainerId) -> Checked {
-        let Some(open) = self.calls.get(&serial).cloned() else { return Ok(()) };
+    fn remove(&mut self, serial: u64, engine: usize, id: ContainerId) {
+        let Some(open) = self.calls.get(&serial).cloned() else { return };
         let wall = self.wall_of_engine(engine);
         let result = self.engines[engine].begin_removal(&id, Cause::Asked, wall);
         let takes = if result.is_ok() { self.random.pick(&[2, 2, 2, 30, 3_000]) } else { 1 };
         self.after(takes, Event::Gone { engine, id });
         let outcome = done(&open.call, result.map(|()| Answer::Done));
         self.after(takes + 1, Event::Returns { serial, outcome });
-        Ok(())
     }
 
-    fn pull(&mut self, serial: u64, image: String) -> Checked {
+    fn pull(&mut self, serial: u64, image: String) {
         let engine = self.calls.get(&serial).map_or(0, |open| self.workers[open.node].engine);
         let result = if !self.registry_up {
             Err(Failure::Unknown("the registry does not answer".to_owned()))
@@ -246,7 +249,6 @@ impl World {
         self.coverage.count("pull", if result.is_ok() { "good" } else { "failed" });
         let takes = self.random.between(50, 4_000);
         self.after(takes, Event::Returns { serial, outcome: Outcome::Pulled { image, result } });
-        Ok(())
     }
 
     /// What came of a call reaches its worker, when that still waits for it.
@@ -264,15 +266,18 @@ impl World {
 
     fn tell_worker(&mut self, open: &OpenCall, outcome: Outcome) -> Checked {
         let now = self.workers[open.node].clocks.at(self.now);
-        let gone = is_unreachable(&outcome);
-        let Some(host) = self.workers[open.node].host_of(open.life) else { return Ok(()) };
-        host.note(outcome.clone(), now);
+        if self.workers[open.node].host_of(open.life).is_none() {
+            return Ok(());
+        }
         self.truth.note_outcome(&outcome);
-        if gone {
+        if matches!(failure(&outcome), Some(Failure::Unreachable(_))) {
             self.workers[open.node].gone_at.push(self.now);
         }
         self.coverage.count("outcome", word(&outcome));
         self.say(|| format!("worker-{} learns {}", open.node + 1, brief(&outcome)));
+        if let Some(host) = &mut self.workers[open.node].host {
+            host.note(outcome, now);
+        }
         self.decide(open.node)
     }
 
@@ -344,14 +349,6 @@ fn failed(call: &Call, failure: Failure) -> Outcome {
     }
 }
 
-fn is_unreachable(outcome: &Outcome) -> bool {
-    let failure = match outcome {
-        Outcome::Listed { result: Err(failure), .. } | Outcome::Done { result: Err(failure), .. } => failure,
-        _ => return false,
-    };
-    matches!(failure, Failure::Unreachable(_))
-}
-
 impl Fate {
     fn word(self) -> &'static str {
         match self {
@@ -383,18 +380,23 @@ fn kind(call: &Call) -> &'static str {
 }
 
 fn word(outcome: &Outcome) -> &'static str {
-    let failure = match outcome {
-        Outcome::Listed { result: Err(failure), .. }
-        | Outcome::Pulled { result: Err(failure), .. }
-        | Outcome::Done { result: Err(failure), .. } => failure,
-        _ => return "good",
-    };
-    match failure {
-        Failure::Missing(_) => "missing",
-        Failure::Conflict(_) => "conflict",
-        Failure::Refused(_) => "refused",
-        Failure::Unreachable(_) => "unreachable",
-        Failure::Unknown(_) => "unknown",
+    match failure(outcome) {
+        None => "good",
+        Some(Failure::Missing(_)) => "missing",
+        Some(Failure::Conflict(_)) => "conflict",
+        Some(Failure::Refused(_)) => "refused",
+        Some(Failure::Unreachable(_)) => "unreachable",
+        Some(Failure::Unknown(_)) => "unknown",
+    }
+}
+
+/// Why it did not succeed.
+fn failure(outcome: &Outcome) -> Option<&Failure> {
+    match outcome {
+        Outcome::Listed { result, .. } => result.as_ref().err(),
+        Outcome::Pulled { result, .. } => result.as_ref().err(),
+        Outcome::Done { result, .. } => result.as_ref().err(),
+        Outcome::Pulling { .. } | Outcome::Probed { .. } => None,
     }
 }
 

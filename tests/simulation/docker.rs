@@ -13,6 +13,7 @@ use orc::model::time::Timestamp;
 
 /// One engine.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fault that comes and goes by itself")]
 pub(crate) struct Docker {
     /// Runs and can be reached.
     pub(crate) up: bool,

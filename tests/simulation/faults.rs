@@ -4,8 +4,6 @@
 /// One thing that a shell could get wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Planted {
-    /// A list that failed is taken for an empty one.
-    FailedListIsEmpty,
     /// Users are told "accepted" before that is durable.
     AnswersBeforeCommit,
     /// The engine is called before what led to that is durable.
@@ -19,8 +17,7 @@ pub(crate) enum Planted {
 }
 
 impl Planted {
-    pub(crate) const ALL: [Self; 6] = [
-        Self::FailedListIsEmpty,
+    pub(crate) const ALL: [Self; 5] = [
         Self::AnswersBeforeCommit,
         Self::CallsBeforeWrite,
         Self::TellsBeforeWriting,

@@ -85,7 +85,7 @@ impl World {
                 docker.end(&id, life, 137, Cause::Other, wall);
             }
             Op::Pause { .. } if up && runs => {
-                docker.meddle(&id, |body| body.status = ContainerStatus::Paused)
+                docker.meddle(&id, |body| body.status = ContainerStatus::Paused);
             }
             Op::Squeeze { .. } if up && runs => docker.meddle(&id, |body| body.limits_as_set = false),
             Op::Revive { .. } if up && body.status == ContainerStatus::Exited => {
@@ -310,7 +310,9 @@ impl World {
                 (true, false, false, false);
             self.thaw(engine)?;
             let bodies: Vec<Body> = self.engines[engine].containers.values().cloned().collect();
-            bodies.iter().for_each(|body| self.solve(engine, body));
+            for body in &bodies {
+                self.solve(engine, body);
+            }
             self.power_is_back(engine)?;
         }
         for node in 0..self.workers.len() {

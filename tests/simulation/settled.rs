@@ -98,10 +98,10 @@ impl World {
             (Desired::Run, State::Running) => self.runs(task, node.expect("a running task has a node")),
             (_, state) if !state.is_final() && wish.never_rests() && !wish.stop_asked => Ok(()),
             (Desired::Run, State::Completed | State::Failed) => {
-                match self.live_containers(task.id).is_empty() {
-                    true => self.is_told_truly(task, node),
-                    false => broken("L1", format!("{} is {} and runs", task.id, task.state)),
+                if !self.live_containers(task.id).is_empty() {
+                    return broken("L1", format!("{} is {} and runs", task.id, task.state));
                 }
+                self.is_told_truly(task, node)
             }
             (Desired::Stop, State::Completed | State::Failed) => {
                 self.has_no_container(wish, "was stopped")?;

@@ -131,7 +131,7 @@ impl World {
             return Ok(());
         }
         self.manager.heard.insert(name.clone(), self.now);
-        self.take_in(&name, question)?;
+        self.take_in(&name, question);
         match self.commit(Vec::new())? {
             Written::Yes => {}
             Written::No | Written::Died => {
@@ -156,7 +156,7 @@ impl World {
         Ok(())
     }
 
-    fn take_in(&mut self, name: &NodeName, question: &Question) -> Checked {
+    fn take_in(&mut self, name: &NodeName, question: &Question) {
         self.apply_own(&Change::Heard {
             node: name.clone(),
             instance: question.instance,
@@ -172,7 +172,6 @@ impl World {
             self.apply_own(&Change::Report { node: name.clone(), report: report.clone() });
         }
         self.apply_own(&Change::EventsSeen { node: name.clone(), upto: question.events });
-        Ok(())
     }
 
     pub(crate) fn poll_expires(&mut self, node: usize, id: u64) {
@@ -234,18 +233,15 @@ impl World {
             return Ok(());
         }
         let Some(asked) = self.workers[node].questions.remove(&id) else { return Ok(()) };
-        match news {
-            Some(news) => {
-                self.workers[node].unanswered = 0;
-                self.hear(node, &asked, news)?;
-            }
-            None => {
-                let worker = &mut self.workers[node];
-                worker.unanswered += 1;
-                let wait = (100 << worker.unanswered.min(10)).min(2_000);
-                worker.silent_until = self.now + wait;
-                self.after(wait, Event::AskAgain { node, life });
-            }
+        if let Some(news) = news {
+            self.workers[node].unanswered = 0;
+            self.hear(node, &asked, news)?;
+        } else {
+            let worker = &mut self.workers[node];
+            worker.unanswered += 1;
+            let pause = (100 << worker.unanswered.min(10)).min(2_000);
+            worker.silent_until = self.now + pause;
+            self.after(pause, Event::AskAgain { node, life });
         }
         self.ask(node);
         Ok(())

@@ -181,12 +181,12 @@ impl World {
             .filter(|(_, attempt)| !attempt.spoilt)
             .and_then(|(_, attempt)| attempt.endings.last())
             .map(|ending| ending.at);
-        let least = if number < 3 { 0 } else { 750 << (number - 3).min(8) };
-        if let Some(ended) = ended.filter(|ended| steady && self.now < ended + least) {
+        let pause_due = if number < 3 { 0 } else { 750 << (number - 3).min(8) };
+        if let Some(ended) = ended.filter(|ended| steady && self.now < ended + pause_due) {
             let pause = self.now - ended;
             return broken(
                 "S14",
-                format!("attempt {number} of {} came after {pause} ms, not {least}", wish.task),
+                format!("attempt {number} of {} came after {pause} ms, not {pause_due}", wish.task),
             );
         }
         Ok(())

@@ -116,8 +116,8 @@ impl World {
             }
         }
         if matches!(want, Want::Run | Want::Stop) {
-            let wait = self.random.between(200, 1500);
-            self.after(wait, Event::UserAsks(wish, want));
+            let patience = self.random.between(200, 1500);
+            self.after(patience, Event::UserAsks(wish, want));
         }
         Ok(())
     }
@@ -127,7 +127,7 @@ impl World {
         match want {
             Want::Stop => {
                 let request = (request_id(wish, want), digest("stop"));
-                Change::Stop { task: wished.task, request: Some(request).filter(|_| wish % 2 == 0) }
+                Change::Stop { task: wished.task, request: Some(request).filter(|_| wish.is_multiple_of(2)) }
             }
             Want::Run | Want::RunAgain | Want::Reuse => Change::Submit(Submission {
                 request: request_id(wish, Want::Run),

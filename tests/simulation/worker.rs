@@ -22,6 +22,7 @@ const ROUNDS: usize = 16;
 const RETRY_WRITE: u64 = 1_000;
 
 /// A worker's machine, process and database.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fault that comes and goes by itself")]
 pub(crate) struct Worker {
     pub(crate) name: NodeName,
     /// Which engine it has.
