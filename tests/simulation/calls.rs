@@ -9,6 +9,7 @@ use orc::plan::host::call::{Answer, Call, Outcome, Verb};
 use orc::plan::host::note::{Hint, HintKind};
 
 use crate::docker::{Cause, Deed, What};
+use crate::faults::Planted;
 use crate::world::{Checked, Event, World};
 
 /// A call that its worker waits for.
@@ -269,6 +270,8 @@ impl World {
         if self.workers[open.node].host_of(open.life).is_none() {
             return Ok(());
         }
+        let outcome =
+            if self.planted == Some(Planted::UnseenIsGone) { unseen_is_gone(outcome) } else { outcome };
         self.truth.note_outcome(&outcome);
         if matches!(failure(&outcome), Some(Failure::Unreachable(_))) {
             self.workers[open.node].gone_at.push(self.now);
@@ -387,6 +390,18 @@ fn word(outcome: &Outcome) -> &'static str {
         Some(Failure::Refused(_)) => "refused",
         Some(Failure::Unreachable(_)) => "unreachable",
         Some(Failure::Unknown(_)) => "unknown",
+    }
+}
+
+/// A fault to plant: see [`Planted::UnseenIsGone`].
+fn unseen_is_gone(outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Listed { number, result: Err(_) } => Outcome::Listed { number, result: Ok(Vec::new()) },
+        Outcome::Done { task, verb: verb @ Verb::Inspect(_), result: Err(failure) } => {
+            let missing = Failure::Missing(failure.to_string());
+            Outcome::Done { task, verb, result: Err(missing) }
+        }
+        outcome => outcome,
     }
 }
 

@@ -4,6 +4,8 @@
 /// One thing that a shell could get wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Planted {
+    /// What could not be seen is taken for gone: an empty list, a missing container.
+    UnseenIsGone,
     /// Users are told "accepted" before that is durable.
     AnswersBeforeCommit,
     /// The engine is called before what led to that is durable.
@@ -17,7 +19,8 @@ pub(crate) enum Planted {
 }
 
 impl Planted {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
+        Self::UnseenIsGone,
         Self::AnswersBeforeCommit,
         Self::CallsBeforeWrite,
         Self::TellsBeforeWriting,
