@@ -16,6 +16,7 @@ use crate::report::ratio::median;
 use crate::report::row::{Row, Verdict};
 use crate::rig::bare::Bare;
 use crate::rig::http::Connection;
+use crate::rig::machine;
 use crate::rig::server::{Role, Server, database, fresh_directory};
 
 const ROUNDS: usize = 5;
@@ -32,30 +33,32 @@ const LOADS: [(usize, &str, &str, f64); 2] = [
 /// Both rows.
 pub(crate) async fn run(bare: &Bare) -> anyhow::Result<Vec<Row>> {
     let server = Server::start(fresh_directory()?, Role::Manager, bare.host()).await?;
-    let (mut floor, mut rates) = (Vec::new(), [const { Vec::new() }; LOADS.len()]);
+    let (mut floor, mut loads) = (Vec::new(), LOADS.map(|_| Measured::default()));
     let mut accepted = BTreeSet::new();
     for round in 0..ROUNDS {
         floor.push(commits_per_second().await?);
-        for ((clients, ..), rates) in LOADS.iter().zip(&mut rates) {
-            rates.push(submissions_per_second(&server.address, *clients, &mut accepted).await?);
+        for ((clients, ..), load) in LOADS.iter().zip(&mut loads) {
+            load.measure(&server, *clients, &mut accepted).await?;
             progress!(
                 "submissions: round {} of {ROUNDS}, {clients} clients, {:.0}/s",
                 round + 1,
-                rates[round]
+                load.rates[round]
             );
         }
     }
     let directory = server.kill().await?;
     verify(&database(directory.path()), &accepted).await?;
-    let rows = LOADS.iter().zip(&rates).map(|((_, name, what, target), rates)| Row {
+    let rows = LOADS.iter().zip(&loads).map(|((_, name, what, target), load)| Row {
         name: (*name).to_owned(),
         what,
-        figure: format!("{:.0} /s", median(rates)),
+        figure: format!("{:.0} /s", median(&load.rates)),
         target: format!("≥ {target} /s"),
-        verdict: Verdict::at_most(*target, median(rates)),
+        verdict: Verdict::at_most(*target, median(&load.rates)),
         beside: format!(
-            "{} in {ROUNDS} rounds; bare SQLite, one row a commit, {} /s; after kill -9 all {} accepted in the store",
-            range(rates),
+            "{} in {ROUNDS} rounds, {:.0} µs of CPU each; bare SQLite, one row a commit, {} /s; after kill -9 all {} \
+             accepted are in the store",
+            range(&load.rates),
+            median(&load.costs) * 1e6,
             range(&floor),
             accepted.len(),
         ),
@@ -69,20 +72,33 @@ fn range(values: &[f64]) -> String {
     format!("{least:.0}–{most:.0}")
 }
 
-#[expect(clippy::cast_precision_loss, reason = "some thousands")]
-async fn submissions_per_second(
-    address: &str,
-    clients: usize,
-    accepted: &mut BTreeSet<TaskId>,
-) -> anyhow::Result<f64> {
-    let connections = try_join_all((0..clients).map(|_| Connection::open(address))).await?;
-    let begin = Instant::now();
-    let tasks =
-        try_join_all(connections.into_iter().map(|connection| submit(connection, begin + LENGTH))).await?;
-    let took = begin.elapsed().as_secs_f64();
-    let before = accepted.len();
-    accepted.extend(tasks.into_iter().flatten());
-    Ok((accepted.len() - before) as f64 / took)
+/// What came of a load in each round.
+#[derive(Default)]
+struct Measured {
+    /// Accepted submissions a second.
+    rates: Vec<f64>,
+    /// Seconds of orc's CPU for each.
+    costs: Vec<f64>,
+}
+
+impl Measured {
+    #[expect(clippy::cast_precision_loss, reason = "some thousands")]
+    async fn measure(
+        &mut self,
+        server: &Server,
+        clients: usize,
+        accepted: &mut BTreeSet<TaskId>,
+    ) -> anyhow::Result<()> {
+        let connections = try_join_all((0..clients).map(|_| Connection::open(&server.address))).await?;
+        let (begin, cpu) = (Instant::now(), machine::cpu_seconds(server.pid()?)?);
+        let loads = connections.into_iter().map(|connection| submit(connection, begin + LENGTH));
+        let tasks: Vec<TaskId> = try_join_all(loads).await?.into_iter().flatten().collect();
+        let count = tasks.len() as f64;
+        self.rates.push(count / begin.elapsed().as_secs_f64());
+        self.costs.push((machine::cpu_seconds(server.pid()?)? - cpu) / count);
+        accepted.extend(tasks);
+        Ok(())
+    }
 }
 
 /// Submits one after the other until a moment; what was accepted.
