@@ -316,10 +316,19 @@ async fn unpausing_what_is_not_paused_succeeds(rig: &impl Rig) {
 
 async fn a_stopped_container_ends_with_its_programs_code(rig: &impl Rig) {
     let id = rig.started(Kind::Server).await;
+    until_it_listens(rig, &id).await;
     rig.engine().stop(&id, Some(&rig.spec(Kind::Server))).await.unwrap();
     let container = rig.inspected(&id).await;
     assert_eq!((container.status.clone(), exit_code(&container)), (ContainerStatus::Exited, Some(0)));
     assert!(container.details.unwrap().exit.unwrap().finished_at.is_some());
+}
+
+/// The program says so on its standard output, once it hears signals; a fake one hears them from the beginning.
+async fn until_it_listens(rig: &impl Rig, id: &ContainerId) {
+    let options = LogOptions { follow: true, ..LogOptions::default() };
+    let mut output = rig.engine().logs(id, &options);
+    // A fake program writes nothing.
+    let _ = tokio::time::timeout(Duration::from_secs(3), output.next()).await;
 }
 
 async fn stopping_what_has_ended_or_never_ran_succeeds(rig: &impl Rig) {
@@ -347,6 +356,7 @@ async fn a_paused_container_can_be_stopped(rig: &impl Rig) {
     for (kind, code) in [(Kind::Server, 0), (Kind::Deaf, 137)] {
         let spec = TaskSpec { stop_timeout: Some(1), ..rig.spec(kind) };
         let id = rig.started_of(&spec).await;
+        until_it_listens(rig, &id).await;
         rig.pause(&id).await;
         rig.engine().stop(&id, Some(&spec)).await.unwrap();
         let container = rig.inspected(&id).await;
