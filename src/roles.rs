@@ -228,8 +228,9 @@ fn docker_env(settings: &Settings) -> DockerEnv {
     DockerEnv {
         host: docker.host.clone(),
         config_dir: docker.config_dir.clone().or_else(in_home),
+        context: docker.context.clone(),
         tls_verify: docker.tls_verify,
-        ..DockerEnv::default()
+        api_version: docker.api_version.clone(),
     }
 }
 

@@ -132,9 +132,10 @@ impl Api {
         self.client.get(&format!("/tasks/{id}/events"), DEADLINE).await
     }
 
-    /// All that has happened in the cluster, and then the end.
-    pub(super) async fn history(&self) -> Result<EventStream, ClientError> {
-        self.stream("/events?since=0&follow=false").await.map(EventStream::new)
+    /// What has happened in the cluster, all of it or so many of the newest events; then the end, or what happens.
+    pub(super) async fn events(&self, tail: Option<u32>, follow: bool) -> Result<EventStream, ClientError> {
+        let tail = tail.map(|tail| format!("&tail={tail}")).unwrap_or_default();
+        self.stream(&format!("/events?since=0&follow={follow}{tail}")).await.map(EventStream::new)
     }
 
     /// What happens in the cluster after the event of this number.

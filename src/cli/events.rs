@@ -1,7 +1,5 @@
 //! `orc events`: what happened, and why.
 
-use std::collections::VecDeque;
-
 use clap::Args;
 
 use super::api::Api;
@@ -25,7 +23,7 @@ pub(super) struct EventsArgs {
 
     /// Only so many of the newest lines of what has happened [default: all]
     #[arg(long, value_name = "N")]
-    tail: Option<usize>,
+    tail: Option<u32>,
 
     /// Print JSON, an event on each line
     #[arg(long)]
@@ -38,23 +36,20 @@ pub(super) struct EventsArgs {
 /// Prints history, and goes on with it if told so.
 pub(super) async fn execute(args: EventsArgs, environment: &Environment) -> Result<(), CliError> {
     let api = args.target.api(environment)?;
-    let task = match &args.task {
-        Some(word) => Some(find(&api, word).await?.id),
-        None => None,
-    };
-    let printer = Printer { tail: args.tail, json: args.json };
-    let last = match &task {
-        Some(id) => printer.print_history_of(&api, id).await?,
-        None => printer.print_history(&api).await?,
-    };
+    let printer = Printer { json: args.json };
+    match &args.task {
+        Some(word) => {
+            let id = find(&api, word).await?.id;
+            let last = printer.print_history_of(&api, &id, args.tail).await?;
+            if !args.follow {
+                return Ok(());
+            }
+            printer.print_stream(api.events_since(last).await?, Some(id)).await?;
+        }
+        None => printer.print_stream(api.events(args.tail, args.follow).await?, None).await?,
+    }
     if !args.follow {
         return Ok(());
-    }
-    let mut stream = api.events_since(last).await?;
-    while let Some(event) = next(&mut stream).await? {
-        if task.is_none() || event.task_id == task {
-            printer.print(&event)?;
-        }
     }
     Err(CliError::Failed("the manager has ended the stream of events: is it being stopped?".to_owned()))
 }
@@ -72,34 +67,25 @@ async fn next(stream: &mut EventStream) -> Result<Option<Box<Event>>, CliError> 
 
 /// How events are printed.
 struct Printer {
-    tail: Option<usize>,
     json: bool,
 }
 
 impl Printer {
-    /// Prints the history of the cluster. Returns the number of its last event.
-    async fn print_history(&self, api: &Api) -> Result<u64, CliError> {
-        let mut stream = api.history().await?;
-        let (mut last, mut newest) = (0, VecDeque::new());
+    /// Prints what comes until the stream ends: all of it, or what is about one task.
+    async fn print_stream(&self, mut stream: EventStream, task: Option<String>) -> Result<(), CliError> {
         while let Some(event) = next(&mut stream).await? {
-            last = event.seq;
-            let Some(tail) = self.tail else {
+            if task.is_none() || event.task_id == task {
                 self.print(&event)?;
-                continue;
-            };
-            newest.push_back(event);
-            if newest.len() > tail {
-                newest.pop_front();
             }
         }
-        newest.iter().try_for_each(|event| self.print(event))?;
-        Ok(last)
+        Ok(())
     }
 
     /// Prints the history of a task. Returns the number of its last event.
-    async fn print_history_of(&self, api: &Api, id: &str) -> Result<u64, CliError> {
+    async fn print_history_of(&self, api: &Api, id: &str, tail: Option<u32>) -> Result<u64, CliError> {
         let history = api.events_of(id).await?;
-        let older = history.len().saturating_sub(self.tail.unwrap_or(usize::MAX));
+        let newest = tail.and_then(|tail| usize::try_from(tail).ok()).unwrap_or(usize::MAX);
+        let older = history.len().saturating_sub(newest);
         history[older..].iter().try_for_each(|event| self.print(event))?;
         Ok(history.last().map_or(0, |event| event.seq))
     }

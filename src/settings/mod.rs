@@ -38,10 +38,12 @@ pub const BIND_MOUNTS: Setting = with_flag("ORC_BIND_MOUNTS", "--bind-mounts");
 pub const LOG: Setting = without_flag("ORC_LOG");
 /// Where the Docker Engine is.
 pub const DOCKER_HOST: Setting = with_flag("DOCKER_HOST", "--docker-host");
-/// Whether its certificate is checked.
+/// Which of Docker's contexts says where the engine is, when `DOCKER_HOST` does not.
+pub const DOCKER_CONTEXT: Setting = without_flag("DOCKER_CONTEXT");
+/// Whether its certificate is to be checked.
 pub const DOCKER_TLS_VERIFY: Setting = without_flag("DOCKER_TLS_VERIFY");
-/// Where `ca.pem`, `cert.pem` and `key.pem` are.
-pub const DOCKER_CERT_PATH: Setting = without_flag("DOCKER_CERT_PATH");
+/// Which version of its API is spoken.
+pub const DOCKER_API_VERSION: Setting = without_flag("DOCKER_API_VERSION");
 /// Where Docker's own `config.json` with registry logins is.
 pub const DOCKER_CONFIG: Setting = without_flag("DOCKER_CONFIG");
 
@@ -59,8 +61,9 @@ pub const ALL: &[Setting] = &[
     BIND_MOUNTS,
     LOG,
     DOCKER_HOST,
+    DOCKER_CONTEXT,
     DOCKER_TLS_VERIFY,
-    DOCKER_CERT_PATH,
+    DOCKER_API_VERSION,
     DOCKER_CONFIG,
 ];
 
@@ -121,12 +124,14 @@ impl fmt::Display for Listen {
 /// What every Docker client reads from its environment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DockerSettings {
-    /// URL of the engine; `None` = the platform's default socket.
+    /// URL of the engine; `None` = that of the context, else the platform's default socket.
     pub host: Option<String>,
-    /// Whether the engine must show a certificate that the CA signed: any value but an empty one says so.
+    /// Name of a context; `None` = the one in use.
+    pub context: Option<String>,
+    /// Whether the engine must show a certificate: any value but an empty one says so.
     pub tls_verify: bool,
-    /// Directory of `ca.pem`, `cert.pem` and `key.pem`.
-    pub cert_path: Option<PathBuf>,
+    /// Version of the API, such as `1.41`; `None` = whatever the engine speaks.
+    pub api_version: Option<String>,
     /// Directory of `config.json`; `None` = `~/.docker`.
     pub config_dir: Option<PathBuf>,
 }
@@ -161,7 +166,8 @@ impl Settings {
             docker: DockerSettings {
                 host: sources.get(DOCKER_HOST, parse::docker_host)?,
                 tls_verify: sources.find(DOCKER_TLS_VERIFY)?.is_some(),
-                cert_path: sources.get(DOCKER_CERT_PATH, parse::path)?,
+                context: sources.find(DOCKER_CONTEXT)?.map(|(name, _)| name),
+                api_version: sources.get(DOCKER_API_VERSION, parse::api_version)?,
                 config_dir: sources.get(DOCKER_CONFIG, parse::path)?,
             },
             warnings: slips(&sources),

@@ -55,6 +55,17 @@ pub(super) fn docker_host(text: &str) -> Result<String, String> {
     }
 }
 
+/// A version of the Docker Engine's API.
+pub(super) fn api_version(text: &str) -> Result<String, String> {
+    let numbers = text.split_once('.').map(|(major, minor)| [major, minor].map(str::parse::<u16>));
+    match numbers {
+        Some([Ok(_), Ok(_)]) => Ok(text.to_owned()),
+        _ => {
+            Err("a version such as 1.41 belongs there, or nothing for whatever the engine speaks".to_owned())
+        }
+    }
+}
+
 /// One of the schedulers.
 pub(super) fn scheduler(text: &str) -> Result<SchedulerKind, String> {
     text.parse().map_err(|_| {

@@ -59,13 +59,16 @@ fn a_flag_wins_over_the_environment_and_that_over_the_file() {
 #[test]
 fn a_file_is_read_as_the_go_programs_read_it() {
     let dotenv = "\u{feff}# ports\r\nexport ORC_WORKER_PORT=5555 # the first\r\n\r\nORC_DATA_DIR='/srv/or c'\r\n\
-                  ORC_SCHEDULER=\"epvm\"\nORC_NODE_NAME = box-1\nUNRELATED=${NOTHING}\nDOCKER_CONFIG=/etc/d\n";
+                  ORC_SCHEDULER=\"epvm\"\nORC_NODE_NAME = box-1\nUNRELATED=${NOTHING}\nDOCKER_CONFIG=/etc/d\n\
+                  DOCKER_CONTEXT=box\nDOCKER_API_VERSION=1.41\n";
     let settings = load(&[], &[], dotenv).unwrap();
     assert_eq!(settings.worker.port, 5555);
     assert_eq!(settings.data_dir, Path::new("/srv/or c"));
     assert_eq!(settings.scheduler, SchedulerKind::Epvm);
     assert_eq!(settings.node_name.unwrap().as_str(), "box-1");
     assert_eq!(settings.docker.config_dir.as_deref(), Some(Path::new("/etc/d")));
+    assert_eq!(settings.docker.context.as_deref(), Some("box"));
+    assert_eq!(settings.docker.api_version.as_deref(), Some("1.41"));
 }
 
 #[test]
@@ -119,6 +122,13 @@ fn a_bad_value_is_refused_in_a_sentence_that_names_setting_source_and_remedy() {
             "",
             "DOCKER_HOST (--docker-host) is \"/run/docker.sock\" in the environment: a URL belongs there, such as \
              unix:///var/run/docker.sock; here perhaps unix:///run/docker.sock",
+        ),
+        (
+            &[],
+            &["DOCKER_API_VERSION=latest"],
+            "",
+            "DOCKER_API_VERSION is \"latest\" in the environment: a version such as 1.41 belongs there, or nothing for \
+             whatever the engine speaks",
         ),
         (
             &[],

@@ -52,6 +52,8 @@ pub async fn of_task(
 pub struct EventQuery {
     /// After the event of this number; 0 = from the beginning of history. Absent = from now.
     since: Option<u64>,
+    /// Of history, only so many of the newest events.
+    tail: Option<u32>,
     /// Whether to go on with what will happen; "false" ends after history.
     follow: Option<bool>,
 }
@@ -71,14 +73,16 @@ pub async fn all(
     // Subscribed before history is read, so that nothing falls between the two.
     let feed = manager.feed();
     let follow = query.follow.unwrap_or(true);
-    let since = last_event_id(&headers)?.or(query.since);
-    let since = match since {
-        Some(since) => since,
-        None if follow => newest(&manager).await?,
+    let known = last_event_id(&headers)?.or(query.since);
+    let tail = match query.tail {
+        Some(tail) => manager.reader.events_before_newest(tail).await?,
+        None if known.is_none() && follow => manager.reader.events_before_newest(0).await?,
         None => 0,
     };
-    let gap = gap_after(&manager, since).await?;
-    let cursor = Cursor { manager: manager.clone(), feed, after: since, follow };
+    let after = known.unwrap_or(0).max(tail);
+    // What a reader did not ask for is not missing.
+    let gap = if known == Some(after) { gap_after(&manager, after).await? } else { None };
+    let cursor = Cursor { manager: manager.clone(), feed, after, follow };
     let events = stream::unfold(cursor, Cursor::next).flat_map(stream::iter);
     let events = stream::iter(gap).chain(events.map(|event| sse(&event)));
     let stop = manager.stop.clone();
@@ -94,10 +98,6 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<u64>, ApiError> {
             "The header Last-Event-ID is {text:?}: it is the number of the last event that came"
         ))
     })
-}
-
-async fn newest(manager: &Manager) -> Result<u64, ApiError> {
-    Ok(manager.reader.last_event().await?)
 }
 
 /// The event that says that some are missing after number `since`.

@@ -110,11 +110,11 @@ impl ManagerReader {
         self.page::<ManagerEventRow>(query.fetch_all(&self.pool).await, limit)
     }
 
-    /// The number of the newest event that is there; 0 = none.
-    pub async fn last_event(&self) -> Result<u64, Error> {
-        let newest =
-            sqlx::query_scalar("SELECT coalesce(max(seq), 0) FROM events").fetch_one(&self.pool).await;
-        newest.map_err(|error| Error::from_sqlx(&self.file, &error))
+    /// The number of the event that `newest` events follow; 0 = there are no more than that.
+    pub async fn events_before_newest(&self, newest: u32) -> Result<u64, Error> {
+        let query = sqlx::query_scalar("SELECT seq FROM events ORDER BY seq DESC LIMIT 1 OFFSET ?1");
+        let before = query.bind(newest).fetch_optional(&self.pool).await;
+        before.map(Option::unwrap_or_default).map_err(|error| Error::from_sqlx(&self.file, &error))
     }
 
     /// How many tasks there are in each state that any is in.

@@ -124,7 +124,9 @@ async fn everything_written_is_read_back_after_a_restart() {
     assert_eq!(reader.task(placed.id).await.unwrap(), Some(placed));
     assert_eq!(reader.request(requests[1].id).await.unwrap(), Some(requests[1].clone()));
     assert_eq!(reader.events_after(0, 10).await.unwrap().items, events);
-    assert_eq!(reader.last_event().await, Ok(2));
+    assert_eq!(reader.events_before_newest(0).await, Ok(2));
+    assert_eq!(reader.events_before_newest(1).await, Ok(1));
+    assert_eq!(reader.events_before_newest(2).await, Ok(0));
 }
 
 #[tokio::test]
@@ -544,5 +546,5 @@ async fn nobody_asks_in_vain_for_what_is_not_there() {
     let page = reader.tasks(&TaskFilter::default(), u64::MAX, 10).await.unwrap();
     assert!(page.items.is_empty() && page.next.is_none());
     assert_eq!(reader.count_by_state().await, Ok(BTreeMap::new()));
-    assert_eq!(reader.last_event().await, Ok(0));
+    assert_eq!(reader.events_before_newest(0).await, Ok(0));
 }

@@ -215,7 +215,10 @@ async fn events_of(State(shared): State<Arc<Shared>>, Path(id): Path<String>) ->
 async fn events(State(shared): State<Arc<Shared>>, Query(query): Parameters) -> Response {
     let feed = shared.feed.subscribe();
     let since = query.get("since").map(|since| since.parse::<usize>().unwrap());
-    let history = shared.told().events.iter().skip(since.unwrap_or(usize::MAX)).cloned().collect::<Vec<_>>();
+    let told = shared.told().events.len();
+    let tail = query.get("tail").map_or(0, |tail| told.saturating_sub(tail.parse::<usize>().unwrap()));
+    let skipped = since.unwrap_or(usize::MAX).max(tail);
+    let history = shared.told().events.iter().skip(skipped).cloned().collect::<Vec<_>>();
     let live = stream::unfold(feed, async |mut feed| feed.recv().await.ok().map(|event| (event, feed)));
     let live =
         live.take(if query.get("follow").is_some_and(|follow| follow == "false") { 0 } else { usize::MAX });

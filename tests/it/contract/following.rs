@@ -114,6 +114,11 @@ async fn a_follower_that_was_cut_off_misses_nothing_even_over_a_restart() {
     let of_task: Vec<&Value> =
         whole.iter().map(|event| &event.data).filter(|event| event["TaskID"] == id.as_str()).collect();
     assert_eq!(of_task, orc.events(&id).await.iter().collect::<Vec<_>>());
+
+    // Its end alone, and nothing is said to be missing before that.
+    let end = Follower::begin(&orc, "/events?since=0&tail=2&follow=false", &[]).await.all().await;
+    let end: Vec<u64> = end.iter().map(|event| event.id).collect();
+    assert!(end.len() == 2 && end[0] + 1 == end[1] && end[1] >= numbers.len() as u64, "{end:?}");
 }
 
 #[tokio::test]
