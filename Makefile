@@ -1,7 +1,7 @@
 # What one does with orc, each in one word. `make` alone lists them.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help run test sim bench lint engine engine-down clean-containers
+.PHONY: help run test sim planted-faults bench lint engine engine-down clean-containers
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -16,6 +16,9 @@ test: ## Run all tests, against a real Docker Engine
 sim: ## Play a hundred thousand simulated histories; one of them: make sim SEED=4711
 	ORC_SIM_HISTORIES=100000 $(if $(SEED),ORC_SIM_SEED=$(SEED)) \
 		cargo test --locked --profile sim --test simulation every_history -- --nocapture
+
+planted-faults: ## Plant one fault after the other, and see that the simulation finds each
+	scripts/planted-faults.sh
 
 bench: ## Measure what README promises
 	scripts/with-engine.sh cargo bench --locked

@@ -4,6 +4,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/lib/debian.sh
 
+scripts/planted-faults.sh --check
+
 files=(scripts/*.sh scripts/lib/*.sh .ci/run)
 for file in "${files[@]}"; do bash -n "$file"; done
 if has shellcheck; then

@@ -1,6 +1,7 @@
 //! The one owner of the cluster's state: takes words in, decides, writes down, answers.
 //!
-//! Everything that came in while the last write was under way goes into the next one together (group commit).
+//! Everything that came in while the last write was under way goes into the next one together (group commit), and with
+//! it what follows from that: a task is accepted and placed by one write.
 //! Memory is changed first and answered last: what cannot be written is read back from the store, and nobody
 //! was told that it had happened.
 
@@ -26,9 +27,6 @@ use crate::wire::sync::StreamRequest;
 
 /// The most words that go into one write.
 const GROUP: usize = 1024;
-
-/// What was wanted is planned so long after it was written, so that a burst is planned together.
-const PLAN_AFTER: Duration = Duration::from_millis(2);
 
 /// Leases are looked at so often.
 const TICK: Duration = Duration::from_millis(500);
@@ -136,8 +134,8 @@ impl Keeper {
                 () = tokio::time::sleep_until(wake) => plan_at = Some(wake),
             }
             if !words.is_empty() {
-                self.take_in(std::mem::take(&mut words)).await?;
-                plan_at = plan_at.or_else(|| Some(tokio::time::Instant::now() + PLAN_AFTER));
+                let more = self.take_in(std::mem::take(&mut words)).await?;
+                plan_at = plan_at.or_else(|| more.then(tokio::time::Instant::now));
             }
             let now = tokio::time::Instant::now();
             if plan_at.is_some_and(|at| at <= now) {
@@ -156,11 +154,15 @@ impl Keeper {
         self.store.close().await
     }
 
-    /// Takes words in together, and one by one when the store does not take them together.
-    async fn take_in(&mut self, words: Vec<Word>) -> Result<(), Error> {
+    /// Takes words in together, and one by one when the store does not take them together; whether there is more to
+    /// decide at once.
+    async fn take_in(&mut self, words: Vec<Word>) -> Result<bool, Error> {
         match self.write(&words).await {
-            Ok(answers) => self.answer(words, answers),
-            Err(error) if error.must_exit() => return Err(error),
+            Ok((answers, more)) => {
+                self.answer(words, answers);
+                Ok(more)
+            }
+            Err(error) if error.must_exit() => Err(error),
             Err(error) => {
                 tracing::warn!("a write failed and is taken apart: {error}");
                 for word in words {
@@ -168,34 +170,37 @@ impl Keeper {
                     let answers = match self.write(&word).await {
                         Err(error) if error.must_exit() => return Err(error),
                         Err(error) => vec![Answer::Refused(Refused::from(error))],
-                        Ok(answers) => answers,
+                        Ok((answers, _)) => answers,
                     };
                     self.answer(Vec::from(word), answers);
                 }
+                Ok(true)
             }
         }
-        Ok(())
     }
 
-    /// Applies words and writes them; one answer for each. When that fails, nothing has changed.
-    async fn write(&mut self, words: &[Word]) -> Result<Vec<Answer>, Error> {
+    /// Applies words and what follows from them, and writes that; one answer for each, and whether there is more to
+    /// decide at once. When that fails, nothing has changed.
+    async fn write(&mut self, words: &[Word]) -> Result<(Vec<Answer>, bool), Error> {
         let now = self.clock.now();
         let answers = words.iter().map(|word| self.take(&word.message, now)).collect();
+        let more = self.decide_pass(now);
         self.commit().await?;
-        Ok(answers)
+        Ok((answers, more))
+    }
+
+    /// Decides one pass; whether there is more to decide at once.
+    fn decide_pass(&mut self, now: Now) -> bool {
+        let changes = reconcile(&self.cluster, self.patience, now);
+        for change in &changes {
+            self.decide(change, now);
+        }
+        changes.len() >= PASS
     }
 
     /// Decides and writes one pass; whether there is more to decide at once.
     async fn plan(&mut self) -> Result<bool, Error> {
-        let now = self.clock.now();
-        let changes = reconcile(&self.cluster, self.patience, now);
-        if changes.is_empty() {
-            return Ok(false);
-        }
-        let more = changes.len() >= PASS;
-        for change in &changes {
-            self.decide(change, now);
-        }
+        let more = self.decide_pass(self.clock.now());
         match self.commit().await {
             Err(error) if error.must_exit() => return Err(error),
             Err(error) => {

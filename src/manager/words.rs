@@ -15,7 +15,7 @@ impl Keeper {
     /// Takes one word in: applied, and recorded for the next write.
     pub(super) fn take(&mut self, message: &Message, now: Now) -> Answer {
         match message {
-            Message::Submit { .. } if self.store.health().tight => Answer::Refused(Refused::OutOfSpace(
+            Message::Submit { .. } if self.store.is_tight() => Answer::Refused(Refused::OutOfSpace(
                 "the disk of the manager's database is full: nothing new is accepted until there is room; \
                      stopping tasks goes on"
                     .to_owned(),
@@ -123,14 +123,7 @@ impl Keeper {
         match self.cluster.apply(change, now) {
             Ok(Applied::Changed(events)) => {
                 for event in &events {
-                    tracing::info!(
-                        task.id = event.task.map(tracing::field::display),
-                        task.name = name,
-                        node.name = event.node.as_ref().map(tracing::field::display),
-                        event.kind = event.kind.word(),
-                        "{}",
-                        event.message
-                    );
+                    log(event, &name);
                 }
                 self.record(events, &name);
             }
@@ -147,5 +140,25 @@ impl Keeper {
             NodeView::new(&member.node, allocated, self.stats.get(&member.node.name).cloned())
         });
         views.collect()
+    }
+}
+
+/// Says what was decided. What becomes of each task its worker says too, and the store keeps all of it.
+fn log(event: &Event, task_name: &str) {
+    match &event.task {
+        Some(id) => tracing::debug!(
+            task.id = %id,
+            task.name = task_name,
+            node.name = event.node.as_ref().map(tracing::field::display),
+            event.kind = event.kind.word(),
+            "{}",
+            event.message
+        ),
+        None => tracing::info!(
+            node.name = event.node.as_ref().map(tracing::field::display),
+            event.kind = event.kind.word(),
+            "{}",
+            event.message
+        ),
     }
 }

@@ -26,6 +26,11 @@ const LOG_STEP: u64 = 8 << 20;
 /// Bytes of log that somebody should hear of.
 const LOG_ALARM: u64 = 64 << 20;
 
+/// Bytes of rows after which the log's length is looked at again, and what a commit counts for at least: the pages that
+/// even a small one changes.
+const LOOK_EVERY: usize = 1 << 20;
+const LEAST_COMMIT: usize = 64 << 10;
+
 /// One statement of a batch. Its only parameter is JSON, so that one text serves any number of rows and is
 /// prepared once.
 #[derive(Debug)]
@@ -70,6 +75,8 @@ pub(super) struct Database {
     in_transaction: bool,
     /// Bytes of log at which it is cut next.
     cut_at: u64,
+    /// Bytes written since its length was looked at.
+    unlooked: usize,
 }
 
 impl Database {
@@ -78,7 +85,7 @@ impl Database {
         let writer = connect::writer(&paths, migrator).await?;
         let watch = Watch::new(&paths);
         let ballast = Ballast::new(paths.ballast.clone());
-        Ok(Self { paths, writer, watch, ballast, in_transaction: false, cut_at: LOG_LIMIT })
+        Ok(Self { paths, writer, watch, ballast, in_transaction: false, cut_at: LOG_LIMIT, unlooked: 0 })
     }
 
     /// Connections that only read, made when they are needed.
@@ -108,11 +115,17 @@ impl Database {
                 result = self.transaction(statements).await;
             }
         }
+        let written: usize = statements.iter().map(|statement| statement.json.len()).sum();
+        self.unlooked += written.max(LEAST_COMMIT);
+        if self.unlooked < LOOK_EVERY && self.ballast.is_held() {
+            return result;
+        }
         result.and(self.keep_log_short().await)
     }
 
     /// Cuts the log when it is long. While there is no reserve it must not grow at all.
     async fn keep_log_short(&mut self) -> Result<(), Error> {
+        self.unlooked = 0;
         if !self.ballast.is_held() {
             return self.empty_log(Afterwards::KeepRoom).await.map(drop);
         }
@@ -200,9 +213,14 @@ impl Database {
         fs::metadata(&self.paths.wal).map_or(0, |metadata| metadata.len())
     }
 
+    /// Whether the disk is so full that the reserve was given up, or never found room.
+    pub(super) const fn is_tight(&self) -> bool {
+        !self.ballast.is_held()
+    }
+
     /// How it is doing.
     pub(super) fn health(&self) -> Health {
-        Health { tight: !self.ballast.is_held(), log: self.log_length() }
+        Health { tight: self.is_tight(), log: self.log_length() }
     }
 
     /// Fails with [`Error::Unusable`] when the files were removed, replaced or emptied; sets the reserve aside

@@ -1,5 +1,5 @@
 //! Faults that are planted into the simulated shells, to see that the simulation finds them. Those in the source itself
-//! are in `tests/planted/`, for `scripts/planted-faults.sh`.
+//! are in `tests/planted/`, for `make planted-faults`.
 
 /// One thing that a shell could get wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use orc::model::id::{NodeName, RequestId, TaskId};
 use orc::model::spec::TaskSpec;
-use orc::plan::cluster::change::{Change, Submission};
+use orc::plan::cluster::change::{Change, Refusal, Submission};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -145,6 +145,11 @@ impl World {
         let forgetful = self.forgetful;
         let Some(wished) = self.users.wishes.get_mut(&wish) else { return Ok(()) };
         let yes = matches!(reply, Reply::Accepted | Reply::Repeated);
+        if let Reply::Refused(Refusal::NameTaken { name, holder }) = reply
+            && self.manager.disk.tasks.get(holder).is_none_or(|task| task.state.is_final())
+        {
+            return broken("S18", format!("the name {name} is refused for {holder}, which does not live"));
+        }
         match want {
             Want::Run => wished.accepted = Some(yes),
             Want::Stop if yes => wished.stop_accepted = true,

@@ -116,6 +116,11 @@ impl ManagerStore {
         self.database.health()
     }
 
+    /// Whether nothing new should be taken, because the disk is full.
+    pub const fn is_tight(&self) -> bool {
+        self.database.is_tight()
+    }
+
     /// To be called every few seconds: takes up the reserve again once the disk has room for it, and fails with
     /// [`Error::Unusable`] when another hand has removed, replaced or emptied the files.
     pub async fn tend(&mut self) -> Result<(), Error> {
@@ -134,11 +139,11 @@ const COUNT_EPOCH: &str = "
     SELECT 1, value ->> 'cluster', 1, 0, 0, 0, value ->> 'now', value ->> 'now' FROM json_each(?) WHERE true
     ON CONFLICT (one) DO UPDATE SET epoch = epoch + 1, opened_at = excluded.opened_at";
 
-/// At most so many at a time that nothing else waits for long.
+/// At most so many at a time that nothing else waits for long. In the order in which they were written down, which
+/// needs no index of its own: one that a clock dated too late keeps those behind it a while longer.
 const PRUNE: &str = "
-    DELETE FROM events WHERE seq IN (
-        SELECT events.seq FROM json_each(?), events WHERE events.at < value ORDER BY events.at LIMIT 10000
-    )";
+    DELETE FROM events WHERE seq IN (SELECT seq FROM events ORDER BY seq LIMIT 10000)
+        AND at < (SELECT value FROM json_each(?))";
 
 #[derive(FromRow)]
 struct MetaRow {
