@@ -1,7 +1,7 @@
 //! orc keeps containers running on one or many Docker hosts.
 //!
 //! `ARCHITECTURE.md` is the map. In short: `model` holds the words, `plan` decides, `store` keeps,
-//! `engine` speaks with Docker, `wire` is the JSON; `manager` and `worker` are the two roles made of
+//! `engine` speaks with Docker, `wire` is the JSON, `trust` says who may speak with whom; `manager` and `worker` are the two roles made of
 //! them, `serve` is the careful HTTP server under both, `cli` is what people type.
 
 pub mod cli;
@@ -16,5 +16,6 @@ pub mod serve;
 pub mod settings;
 pub mod spelling;
 pub mod store;
+pub mod trust;
 pub mod wire;
 pub mod worker;

@@ -12,6 +12,7 @@ use super::sse::EventStream;
 use crate::client::{Client, ClientError, segment};
 use crate::model::id::NodeName;
 use crate::model::state::State;
+use crate::wire::access::{TokenInput, TokenMade};
 use crate::wire::event::Event;
 use crate::wire::node::Node;
 use crate::wire::task::{Task, TaskEvent};
@@ -156,6 +157,11 @@ impl Api {
     /// All nodes.
     pub(super) async fn nodes(&self) -> Result<Vec<Node>, ClientError> {
         self.client.get("/nodes", DEADLINE).await
+    }
+
+    /// Makes a token.
+    pub(super) async fn make_token(&self, token: &TokenInput) -> Result<TokenMade, ClientError> {
+        self.client.post("/tokens", token, DEADLINE).await
     }
 
     async fn stream(&self, path: &str) -> Result<Pieces, ClientError> {

@@ -7,6 +7,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use super::events::EventsArgs;
 use super::inspect::InspectArgs;
 use super::logs::LogsArgs;
+use super::node::NodeCommand;
 use super::nodes::NodesArgs;
 use super::ps::PsArgs;
 use super::run::RunArgs;
@@ -38,7 +39,7 @@ pub(super) enum Command {
     /// Be the manager alone
     Manager(ManagerArgs),
     /// Be a worker alone
-    Worker(WorkerArgs),
+    Worker(Box<WorkerArgs>),
     /// Run a task and wait until it runs
     Run(Box<RunArgs>),
     /// List tasks
@@ -53,12 +54,15 @@ pub(super) enum Command {
     Inspect(InspectArgs),
     /// List nodes: the workers and what they have left
     Nodes(NodesArgs),
+    /// Let a worker join
+    #[command(subcommand)]
+    Node(NodeCommand),
 }
 
 /// The commands by what they are about.
 const GROUPS: &[(&str, &[&str])] = &[
     ("Tasks", &["run", "ps", "stop", "logs", "events", "inspect"]),
-    ("Cluster", &["nodes"]),
+    ("Cluster", &["nodes", "node"]),
     ("Server roles", &["manager", "worker"]),
 ];
 
@@ -67,7 +71,7 @@ const OF_WORKERS: &[&str] = &["worker_host", "worker_port", "workers", "docker_h
 
 /// The flags that a worker alone has no use for.
 const OF_MANAGERS: &[&str] =
-    &["manager_host", "manager_port", "workers", "scheduler", "retention", "bind_mounts"];
+    &["manager_host", "manager_port", "advertise", "workers", "scheduler", "retention", "bind_mounts"];
 
 const AFTER_HELP: &str = "\
 Examples:

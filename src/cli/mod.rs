@@ -10,6 +10,7 @@ mod find;
 mod inspect;
 mod lines;
 mod logs;
+mod node;
 mod nodes;
 mod output;
 mod progress;
@@ -60,7 +61,7 @@ fn execute(cli: Cli, environment: &Environment) -> Result<(), CliError> {
     match cli.command {
         None => serve::all_in_one(&cli.flags, environment),
         Some(Command::Manager(args)) => serve::manager(&args, environment),
-        Some(Command::Worker(args)) => serve::worker(args, environment),
+        Some(Command::Worker(args)) => serve::worker(*args, environment),
         Some(Command::Run(args)) => client(run::execute(*args, environment)),
         Some(Command::Ps(args)) => client(ps::execute(args, environment)),
         Some(Command::Stop(args)) => client(stop::execute(args, environment)),
@@ -68,6 +69,7 @@ fn execute(cli: Cli, environment: &Environment) -> Result<(), CliError> {
         Some(Command::Events(args)) => client(events::execute(args, environment)),
         Some(Command::Inspect(args)) => client(inspect::execute(args, environment)),
         Some(Command::Nodes(args)) => client(nodes::execute(args, environment)),
+        Some(Command::Node(command)) => client(node::execute(command, environment)),
     }
 }
 

@@ -8,7 +8,7 @@ use tracing_subscriber::EnvFilter;
 use super::error::CliError;
 use super::target::{Environment, manager_of};
 use crate::client::Client;
-use crate::roles::{self, Role};
+use crate::roles::{self, Employer, JoinLine, Role};
 use crate::settings::Settings;
 use crate::settings::flags::ServerFlags;
 
@@ -23,10 +23,15 @@ pub(super) struct ManagerArgs {
 #[derive(Debug, Args)]
 #[expect(clippy::doc_markdown, reason = "clap prints these comments as they are")]
 pub(super) struct WorkerArgs {
-    /// URL of the manager to work for [default: ORC_MANAGER_HOST and ORC_MANAGER_PORT, here or in .env, else
-    /// http://localhost:8000]
+    /// URL of the manager to work for [default: the one that was joined before, else ORC_MANAGER_HOST and
+    /// ORC_MANAGER_PORT, here or in .env, else http://localhost:8000]
     #[arg(long, value_name = "URL", value_parser = Client::new)]
     manager: Option<Client>,
+
+    /// Join the cluster of a manager on another machine, unless that was done before: `orc node token` there prints
+    /// this line
+    #[arg(long, value_name = "TOKEN@HOST:PORT", conflicts_with = "manager")]
+    join: Option<JoinLine>,
 
     #[command(flatten)]
     flags: ServerFlags,
@@ -45,8 +50,12 @@ pub(super) fn manager(args: &ManagerArgs, environment: &Environment) -> Result<(
 /// `orc worker`.
 pub(super) fn worker(args: WorkerArgs, environment: &Environment) -> Result<(), CliError> {
     let settings = environment.settings(&args.flags)?;
-    let manager = args.manager.map_or_else(|| manager_of(&settings), Ok)?;
-    serve(settings, Role::Worker { manager: manager.base().to_owned() })
+    let employer = match (args.join, args.manager) {
+        (Some(line), _) => Employer::Join(line),
+        (None, Some(manager)) => Employer::Url(manager.base().to_owned()),
+        (None, None) => Employer::JoinedOrUrl(manager_of(&settings)?.base().to_owned()),
+    };
+    serve(settings, Role::Worker(employer))
 }
 
 fn serve(settings: Settings, role: Role) -> Result<(), CliError> {

@@ -46,8 +46,8 @@ pub enum ClientError {
 }
 
 impl ClientError {
-    /// An answer that is no success.
-    pub(super) fn refused(status: StatusCode, body: &[u8]) -> Self {
+    /// An answer that is no success; `apart` says by how much the clocks differ, when they do.
+    pub(super) fn refused(status: StatusCode, body: &[u8], apart: Option<String>) -> Self {
         #[derive(Deserialize)]
         struct Refusal {
             message: String,
@@ -58,6 +58,8 @@ impl ClientError {
             format!("The server answered {status} without a reason of its own: {text:?}")
         };
         let message = serde_json::from_slice(body).map_or_else(foreign, |Refusal { message }| message);
+        let apart = apart.filter(|_| status == StatusCode::UNAUTHORIZED);
+        let message = apart.map_or_else(|| message.clone(), |apart| format!("{message}. Mind that {apart}"));
         Self::Refused { status: status.as_u16(), message }
     }
 }

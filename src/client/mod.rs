@@ -3,26 +3,32 @@
 //! It decides nothing and repeats nothing. What it does is tell apart, when there is no answer, whether the
 //! request cannot have had an effect or may have had one.
 
+mod connect;
 mod error;
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use chrono::DateTime;
 use futures_util::{Stream, StreamExt};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Collected, Full, Limited, StreamBody};
 use hyper::body::{Frame, Incoming};
-use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderValue, USER_AGENT};
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue, USER_AGENT};
 use hyper::{HeaderMap, Method, Request, Response, Uri};
 use hyper_util::client::legacy;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
+use tokio_rustls::rustls::ClientConfig;
 
+use self::connect::Connector;
 pub use self::error::{ClientError, InvalidBase};
+use crate::clock::Clock;
+use crate::trust::ApiToken;
 use crate::wire::task::NEXT_CURSOR;
 
 /// The most of an answer that is read, in bytes.
@@ -32,8 +38,8 @@ const MAX_ANSWER: usize = 64 * 1_024 * 1_024;
 /// closing has an unknown outcome; so the client lets go first.
 const MAX_IDLE: Duration = Duration::from_secs(5);
 
-/// How long a peer may take to accept a connection, and how long one that went silent counts as there.
-const MAX_SILENCE: Duration = Duration::from_secs(10);
+/// Clocks that differ by so much are worth a mention when somebody is not let in.
+const CLOCKS_APART: Duration = Duration::from_mins(2);
 
 type Body = UnsyncBoxBody<Bytes, Infallible>;
 
@@ -42,33 +48,45 @@ type Body = UnsyncBoxBody<Bytes, Infallible>;
 pub struct Client {
     /// Without a slash at its end.
     base: String,
-    http: legacy::Client<HttpConnector, Body>,
+    http: legacy::Client<Connector, Body>,
+    /// What the header `Authorization` says; marked as a secret.
+    authorization: Option<HeaderValue>,
 }
 
 impl Client {
-    /// A client for the server at `base`: `http://localhost:8000`, or without the scheme.
+    /// A client for the server at `base`: `http://localhost:8000`, or without the scheme. One for an `https` URL reaches
+    /// nobody until it is told whom to believe, by [`Self::believing`].
     pub fn new(base: &str) -> Result<Self, InvalidBase> {
-        let rest = base.strip_prefix("http://").unwrap_or(base).trim_end_matches('/');
-        let base = if rest.contains("://") { rest.to_owned() } else { format!("http://{rest}") };
+        let (scheme, rest) = base.split_once("://").unwrap_or(("http", base));
+        let base = format!("{scheme}://{}", rest.trim_end_matches('/'));
         let uri = base.parse::<Uri>().ok();
-        let is_right = |uri: &Uri| uri.scheme_str() == Some("http") && uri.query().is_none();
+        let is_right = |uri: &Uri| {
+            matches!(uri.scheme_str(), Some("http" | "https"))
+                && uri.host().is_some()
+                && uri.query().is_none()
+        };
         if !uri.as_ref().is_some_and(is_right) {
             return Err(InvalidBase(base));
         }
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(MAX_SILENCE));
-        connector.set_keepalive(Some(MAX_SILENCE));
-        connector.set_keepalive_interval(Some(MAX_SILENCE / 3));
-        connector.set_keepalive_retries(Some(3));
-        connector.set_tcp_user_timeout(Some(2 * MAX_SILENCE));
-        // hyper's only repetition stays on: it is of requests of which not a byte has left, when a kept
-        // connection turns out to be closed.
-        let http = legacy::Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(MAX_IDLE)
-            .pool_timer(TokioTimer::new())
-            .build(connector);
-        Ok(Self { base, http })
+        Ok(Self { base, http: pool(None), authorization: None })
+    }
+
+    /// One that speaks TLS like this. It has connections of its own.
+    #[must_use = "this is another one"]
+    pub fn believing(self, tls: Arc<ClientConfig>) -> Self {
+        Self { http: pool(Some(tls)), ..self }
+    }
+
+    /// One that shows this token.
+    #[must_use = "this is another one"]
+    pub fn bearing(self, token: &ApiToken) -> Self {
+        // What a token prints is a header: letters, digits and hyphens.
+        let header = HeaderValue::from_str(&format!("Bearer {token}")).ok();
+        let secret = |mut header: HeaderValue| {
+            header.set_sensitive(true);
+            header
+        };
+        Self { authorization: header.map(secret), ..self }
     }
 
     /// The URL of the server.
@@ -184,13 +202,15 @@ impl Client {
     }
 
     fn request(&self, method: Method, path: &str, body: Body) -> Result<Request<Body>, ClientError> {
-        Request::builder()
+        let mut request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.base))
             .header(ACCEPT, "application/json")
-            .header(USER_AGENT, concat!("orc/", env!("CARGO_PKG_VERSION")))
-            .body(body)
-            .map_err(|error| self.not_sent(&error))
+            .header(USER_AGENT, concat!("orc/", env!("CARGO_PKG_VERSION")));
+        if let Some(authorization) = &self.authorization {
+            request = request.header(AUTHORIZATION, authorization);
+        }
+        request.body(body).map_err(|error| self.not_sent(&error))
     }
 
     async fn ask(&self, request: Request<Body>) -> Result<Response<Incoming>, ClientError> {
@@ -206,8 +226,9 @@ impl Client {
             return Ok(response);
         }
         let status = response.status();
+        let apart = clocks_apart(response.headers());
         let body = self.collect(response).await?;
-        Err(ClientError::refused(status, &body))
+        Err(ClientError::refused(status, &body, apart))
     }
 
     async fn collect(&self, response: Response<Incoming>) -> Result<Bytes, ClientError> {
@@ -236,6 +257,29 @@ impl Client {
     }
 }
 
+/// How far the server's clock is from this machine's, when that is too far for certificates and tokens.
+fn clocks_apart(headers: &HeaderMap) -> Option<String> {
+    let date = headers.get(DATE)?.to_str().ok()?;
+    let theirs = DateTime::parse_from_rfc2822(date).ok()?.timestamp_millis();
+    let ours = Clock.now().wall.millis();
+    let apart = Duration::from_secs(ours.abs_diff(theirs) / 1_000);
+    let word = if theirs < ours { "behind" } else { "ahead of" };
+    let text = humantime::format_duration(apart).to_string();
+    let text = text.split(' ').take(2).collect::<Vec<_>>().join(" ");
+    (apart >= CLOCKS_APART)
+        .then(|| format!("the clock of the server is {text} {word} the clock of this machine"))
+}
+
+/// Connections that are kept for the next request.
+fn pool(tls: Option<Arc<ClientConfig>>) -> legacy::Client<Connector, Body> {
+    // hyper's only repetition stays on: it is of requests of which not a byte has left, when a kept connection turns out
+    // to be closed.
+    legacy::Client::builder(TokioExecutor::new())
+        .pool_idle_timeout(MAX_IDLE)
+        .pool_timer(TokioTimer::new())
+        .build(Connector::new(tls))
+}
+
 /// A text as one segment of a path: what is special there is escaped.
 pub fn segment(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
@@ -254,13 +298,27 @@ mod tests {
             ("localhost:8000", "http://localhost:8000"),
             ("http://localhost:8000/", "http://localhost:8000"),
             ("http://[::1]:8000/orc", "http://[::1]:8000/orc"),
+            ("https://10.0.0.1:8000", "https://10.0.0.1:8000"),
         ] {
             assert_eq!(Client::new(given).unwrap().base(), base);
         }
-        for given in ["", "https://localhost", "http://", "unix:///run/orc.sock", "http://a b", "http://a?b"]
-        {
+        for given in ["", "ftp://localhost", "http://", "unix:///run/orc.sock", "http://a b", "http://a?b"] {
             assert!(Client::new(given).is_err(), "{given:?}");
         }
+    }
+
+    #[test]
+    fn clocks_that_differ_are_told_apart_from_those_that_agree() {
+        let apart = |seconds: i64| {
+            let now = Clock.now().wall.millis() / 1_000 + seconds;
+            let date =
+                DateTime::from_timestamp(now, 0).unwrap().format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+            clocks_apart(&HeaderMap::from_iter([(DATE, date.parse().unwrap())]))
+        };
+        assert_eq!(apart(-60), None);
+        let year = 365 * 24 * 3_600;
+        assert!(apart(-year).unwrap().contains("11months 30days behind"), "{:?}", apart(-year));
+        assert!(apart(year).unwrap().contains("ahead of"));
     }
 
     #[test]

@@ -15,13 +15,14 @@ use tokio_util::sync::CancellationToken;
 use super::message::{Answer, Message, Refused, Word};
 use super::polls::Poll;
 use crate::clock::Clock;
-use crate::model::id::{NodeName, TaskId};
+use crate::model::id::{ClusterId, NodeName, TaskId};
 use crate::model::node::SchedulerKind;
 use crate::model::time::Now;
 use crate::plan::cluster::reconcile::{PASS, Patience, reconcile};
 use crate::plan::cluster::{Cluster, Restored};
 use crate::store::Error;
 use crate::store::manager::{Batch, ManagerState, ManagerStore, StoredEvent};
+use crate::trust::Registry;
 use crate::wire::stats::Stats;
 use crate::wire::sync::StreamRequest;
 
@@ -56,6 +57,10 @@ pub struct Keeper {
     pub(super) stats: BTreeMap<NodeName, Stats>,
     feed: EventFeed,
     silent: watch::Sender<Silent>,
+    /// Who may speak with this manager.
+    pub(super) registry: Registry,
+    /// The same, as far as it is durable.
+    standing: watch::Sender<Arc<Registry>>,
     pub(super) draft: Draft,
 }
 
@@ -74,6 +79,8 @@ pub struct Ends {
     pub feed: EventFeed,
     /// Which nodes are not heard of.
     pub silent: watch::Receiver<Silent>,
+    /// Who may speak with this manager.
+    pub standing: watch::Receiver<Arc<Registry>>,
     /// Tasks that cannot be read.
     pub unreadable: Arc<[TaskId]>,
 }
@@ -86,7 +93,7 @@ impl Keeper {
         patience: Patience,
     ) -> Result<(Self, Ends), Error> {
         let clock = Clock;
-        let state = store.load().await?;
+        let mut state = store.load().await?;
         for row in &state.unreadable {
             tracing::error!(
                 task.id = row.id,
@@ -95,12 +102,14 @@ impl Keeper {
                 row.reason
             );
         }
+        let registry = registry_of(&mut state);
         let next_event = state.next_event_seq;
         let cluster = restore(state, scheduler, clock.now());
         let unreadable = cluster.unreadable().collect();
         let (send, inbox) = mpsc::channel(4 * GROUP);
         let (feed, _) = broadcast::channel(4096);
         let (silent, silent_receiver) = watch::channel(Silent::default());
+        let (standing, standing_receiver) = watch::channel(Arc::new(registry.clone()));
         let keeper = Self {
             cluster,
             store,
@@ -113,9 +122,18 @@ impl Keeper {
             stats: BTreeMap::new(),
             feed: feed.clone(),
             silent,
+            registry,
+            standing,
             draft: Draft::default(),
         };
-        Ok((keeper, Ends { inbox: send, feed, silent: silent_receiver, unreadable }))
+        let ends =
+            Ends { inbox: send, feed, silent: silent_receiver, standing: standing_receiver, unreadable };
+        Ok((keeper, ends))
+    }
+
+    /// Whose state this is.
+    pub const fn cluster(&self) -> ClusterId {
+        self.cluster.id
     }
 
     /// Serves until `stop`. An error means that the store can no longer be trusted: the process must end.
@@ -215,6 +233,7 @@ impl Keeper {
     async fn commit(&mut self) -> Result<(), Error> {
         let dirty = self.cluster.take_dirty();
         let draft = std::mem::take(&mut self.draft);
+        let access = self.registry.take_dirty();
         let batch = Batch {
             revision: self.cluster.revision(),
             tasks: dirty.tasks.iter().filter_map(|id| self.cluster.task(*id)).cloned().collect(),
@@ -227,25 +246,38 @@ impl Keeper {
                 .collect(),
             events: draft.events,
             requests: draft.requests,
+            tokens: access.tokens.iter().filter_map(|id| self.registry.token(id)).cloned().collect(),
+            admissions: access
+                .admissions
+                .iter()
+                .filter_map(|node| self.registry.admission(node))
+                .cloned()
+                .collect(),
         };
         let nothing = batch.tasks.is_empty()
             && batch.forgotten.is_empty()
             && batch.nodes.is_empty()
             && batch.events.is_empty()
-            && batch.requests.is_empty();
+            && batch.requests.is_empty()
+            && batch.tokens.is_empty()
+            && batch.admissions.is_empty();
         if nothing {
             return Ok(());
         }
         if let Err(error) = self.store.commit(&batch).await {
             if !error.must_exit() {
-                let state = self.store.load().await?;
+                let mut state = self.store.load().await?;
                 self.next_event = state.next_event_seq;
+                self.registry = registry_of(&mut state);
                 self.cluster = restore(state, self.cluster.scheduler, self.clock.now());
             }
             return Err(error);
         }
         if !batch.nodes.is_empty() {
             self.tell_silence();
+        }
+        if !batch.tokens.is_empty() || !batch.admissions.is_empty() {
+            self.standing.send_replace(Arc::new(self.registry.clone()));
         }
         if !batch.events.is_empty() {
             // Nobody following is no error.
@@ -284,6 +316,11 @@ impl Keeper {
             }
         }
     }
+}
+
+/// Takes what the store has of tokens and admissions out of the state.
+fn registry_of(state: &mut ManagerState) -> Registry {
+    Registry::restore(std::mem::take(&mut state.tokens), std::mem::take(&mut state.admissions))
 }
 
 fn restore(state: ManagerState, scheduler: SchedulerKind, now: Now) -> Cluster {

@@ -2,10 +2,13 @@
 
 use tokio::sync::oneshot;
 
+use crate::model::access::Token;
 use crate::model::id::{NodeName, TaskId};
 use crate::model::request::Request;
 use crate::plan::cluster::change::{Refusal, Submission};
 use crate::store::Error;
+use crate::trust::registry::{Earlier, Refusal as TrustRefusal};
+use crate::trust::{Digest, JoinToken};
 use crate::wire::node::Node;
 use crate::wire::sync::{StreamRequest, SyncAnswer, SyncRequest};
 
@@ -51,6 +54,27 @@ pub enum Message {
     },
     /// A user wants to see the nodes.
     Nodes,
+    /// A worker wants to be let in.
+    Join {
+        /// What it shows for it.
+        token: JoinToken,
+        /// Under which name.
+        node: NodeName,
+        /// The digest of its public key.
+        key: Digest,
+    },
+    /// A token was made.
+    Grant {
+        /// Without its secret.
+        token: Token,
+        /// What becomes of those before it.
+        earlier: Earlier,
+    },
+    /// A token is to be void.
+    Revoke {
+        /// Its identifier.
+        id: String,
+    },
 }
 
 /// What is answered.
@@ -76,6 +100,9 @@ pub enum Refused {
     /// It breaks a rule of the cluster.
     #[error(transparent)]
     Rule(#[from] Refusal),
+    /// It breaks a rule of letting in.
+    #[error(transparent)]
+    Trust(#[from] TrustRefusal),
     /// There is no room to write it down.
     #[error("{0}")]
     OutOfSpace(String),

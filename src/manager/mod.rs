@@ -1,5 +1,6 @@
 //! The manager: keeps what is wanted, decides where it runs, tells the workers, and answers people.
 
+pub mod admission;
 pub mod http;
 pub mod keeper;
 pub mod message;
@@ -17,10 +18,12 @@ use crate::model::id::{NodeName, RequestId, TaskId};
 use crate::model::request::Request;
 use crate::model::task::Task;
 use crate::store::manager::ManagerReader;
+use crate::trust::Registry;
 use crate::wire::node::Node as NodeView;
 use crate::wire::submission::BindRoots;
 use crate::wire::sync::{StreamRequest, SyncAnswer, SyncRequest};
 use crate::wire::task::Task as TaskView;
+use admission::Invitation;
 use keeper::{Ends, EventFeed, Silent};
 use message::{Answer, Message, Refused, Word};
 use pipes::Pipes;
@@ -31,6 +34,9 @@ pub struct Manager {
     inbox: mpsc::Sender<Word>,
     feed: EventFeed,
     silent: watch::Receiver<Silent>,
+    standing: watch::Receiver<Arc<Registry>>,
+    /// What others are let in with; `None` = this machine alone can reach the manager.
+    invitation: Option<Arc<Invitation>>,
     /// Tasks that cannot be read.
     unreadable: Arc<[TaskId]>,
     /// What is committed.
@@ -72,6 +78,8 @@ impl Manager {
             inbox: ends.inbox,
             feed: ends.feed,
             silent: ends.silent,
+            standing: ends.standing,
+            invitation: None,
             unreadable: ends.unreadable,
             reader,
             roots: Arc::new(roots),

@@ -37,6 +37,9 @@ impl Keeper {
                 Answer::Done
             }
             Message::Nodes => Answer::Nodes(self.nodes()),
+            Message::Join { token, node, key } => self.join(token, node, *key, now.wall),
+            Message::Grant { token, earlier } => self.grant(token, *earlier),
+            Message::Revoke { id } => self.revoke(id, now.wall),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The words of orc: tasks, nodes, events and the table of transitions. Plain data, no I/O, no clock.
 
+pub mod access;
 pub mod container;
 pub mod event;
 pub mod fingerprint;

@@ -34,6 +34,22 @@ impl Timestamp {
         DateTime::parse_from_rfc3339(text).ok().map(|time| Self::from_millis(time.timestamp_millis()))
     }
 
+    /// So much later.
+    #[must_use = "this is another time"]
+    pub fn after(self, duration: Duration) -> Self {
+        Self::from_millis(
+            self.millis().saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)),
+        )
+    }
+
+    /// So much earlier.
+    #[must_use = "this is another time"]
+    pub fn before(self, duration: Duration) -> Self {
+        Self::from_millis(
+            self.millis().saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)),
+        )
+    }
+
     /// How long before `later` this was; zero when it was not before.
     pub fn until(self, later: Self) -> Duration {
         (later.0 - self.0).to_std().unwrap_or_default()

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,16 +14,21 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_io_timeout::TimeoutStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::{Service, ServiceExt};
 
 use super::linger::Lingering;
-use super::{Bound, Limits, Options, descriptors, stack};
+use super::{Bound, Limits, Options, Peer, descriptors, stack};
+use crate::clock::Clock;
+use crate::trust::server::Door;
 
 /// The first pause after a failure to accept, when file descriptors or memory have run out, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
@@ -45,6 +50,7 @@ pub fn start(
         let server = Server {
             service: service.clone(),
             limits: options.limits,
+            door: bound.door.clone(),
             room: Arc::clone(&room),
             stop: stop.clone(),
             tracker: tracker.clone(),
@@ -57,6 +63,8 @@ pub fn start(
 struct Server<S> {
     service: S,
     limits: Limits,
+    /// Who comes by TLS comes through here; `None` = nobody does.
+    door: Option<Door>,
     /// Permits for as many connections as there may be.
     room: Arc<Semaphore>,
     stop: CancellationToken,
@@ -79,9 +87,14 @@ where
             match accepted {
                 Ok((stream, _)) => {
                     pause = PAUSES.0;
-                    let connection = serve(stream, self.service.clone(), self.limits, self.stop.clone());
+                    let connection = Connection {
+                        service: self.service.clone(),
+                        limits: self.limits,
+                        stop: self.stop.clone(),
+                    };
+                    let door = self.door.clone();
                     self.tracker.spawn(async move {
-                        connection.await;
+                        connection.serve(stream, door).await;
                         drop(permit);
                     });
                 }
@@ -103,38 +116,97 @@ fn is_about_one_client(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
-/// Serves one connection to its end.
-async fn serve<S>(stream: TcpStream, service: S, limits: Limits, stop: CancellationToken)
+/// What one connection needs.
+struct Connection<S> {
+    service: S,
+    limits: Limits,
+    stop: CancellationToken,
+}
+
+/// A socket with a time limit for a client that takes nothing.
+type Timed = Pin<Box<TimeoutStream<Lingering>>>;
+
+/// The first byte of a TLS handshake; no request in plain HTTP begins with it.
+const HANDSHAKE: u8 = 0x16;
+
+impl<S> Connection<S>
 where
     S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
 {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "a connection ended before it was served");
-        return;
-    }
-    let mut stream = TimeoutStream::new(Lingering::new(stream, limits.linger, stop.clone()));
-    stream.set_write_timeout(Some(limits.write_stall));
-    let service = service.map_request(|request: Request<Incoming>| request.map(Body::new));
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head_time)
-        .max_header_size(limits.head_size)
-        .max_headers(limits.headers)
-        .serve_connection(TokioIo::new(Box::pin(stream)), TowerToHyperService::new(service));
-    let mut connection = pin!(connection);
-    let result = tokio::select! {
-        result = connection.as_mut() => Ok(result),
-        () = stop.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            timeout(limits.drain, connection).await
+    /// Serves it to its end.
+    async fn serve(self, stream: TcpStream, door: Option<Door>) {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection ended before it was served");
+            return;
         }
-    };
-    match result {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::debug!(%error, "a connection broke off"),
-        Err(_) => tracing::debug!("a request was cut off by the stop"),
+        let plain = Peer::plain(&stream);
+        let (limits, stop) = (self.limits, self.stop.clone());
+        let Some(door) = door else { return self.speak(timed(stream, limits, stop), plain).await };
+        let opening = timeout(limits.head_time, open(stream, door, limits, stop.clone()));
+        match stop.run_until_cancelled(opening).await {
+            Some(Ok(Ok(Opened::Plain(stream)))) => self.speak(stream, plain).await,
+            Some(Ok(Ok(Opened::Tls(stream, peer)))) => self.speak(stream, peer).await,
+            Some(Ok(Err(error))) => tracing::debug!(%error, "a connection ended before its first request"),
+            Some(Err(_)) => tracing::debug!("a client opened a connection and did not say what for"),
+            None => {}
+        }
     }
+
+    /// Answers requests until the client goes or the server stops.
+    async fn speak(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send, peer: Peer) {
+        let service = self.service.map_request(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer.clone());
+            request.map(Body::new)
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.limits.head_time)
+            .max_header_size(self.limits.head_size)
+            .max_headers(self.limits.headers)
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+        let mut connection = pin!(connection);
+        let result = tokio::select! {
+            result = connection.as_mut() => Ok(result),
+            () = self.stop.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                timeout(self.limits.drain, connection).await
+            }
+        };
+        match result {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(%error, "a connection broke off"),
+            Err(_) => tracing::debug!("a request was cut off by the stop"),
+        }
+    }
+}
+
+/// A connection on which requests can be read.
+enum Opened {
+    Plain(Timed),
+    Tls(Box<TlsStream<Timed>>, Peer),
+}
+
+/// Looks at the first byte that a client sends, and agrees on TLS with one that wants it.
+async fn open(stream: TcpStream, door: Door, limits: Limits, stop: CancellationToken) -> io::Result<Opened> {
+    let mut first = [0];
+    if stream.peek(&mut first).await? == 0 {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    let stream = timed(stream, limits, stop);
+    if first != [HANDSHAKE] {
+        return Ok(Opened::Plain(stream));
+    }
+    let tls = TlsAcceptor::from(door.config()).accept(stream).await?;
+    let shown = tls.get_ref().1.peer_certificates().unwrap_or_default();
+    let visitor = door.judge(shown, Clock.now().wall);
+    Ok(Opened::Tls(Box::new(tls), Peer::Tls(visitor)))
+}
+
+fn timed(stream: TcpStream, limits: Limits, stop: CancellationToken) -> Timed {
+    let mut stream = TimeoutStream::new(Lingering::new(stream, limits.linger, stop));
+    stream.set_write_timeout(Some(limits.write_stall));
+    Box::pin(stream)
 }
 
 #[cfg(test)]

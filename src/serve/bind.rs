@@ -8,6 +8,7 @@ use tokio::net::{TcpListener, TcpSocket};
 
 use crate::settings::Listen;
 use crate::settings::source::Setting;
+use crate::trust::server::Door;
 
 /// Connections that the kernel keeps until they are accepted. When this overflows, Linux drops the last step of
 /// the handshake, and a client that waits to be spoken to waits for ever.
@@ -23,6 +24,16 @@ pub struct Bound {
     pub address: Listen,
     /// One for each address behind that name.
     pub(super) listeners: Vec<TcpListener>,
+    /// Who comes by TLS comes through here.
+    pub(super) door: Option<Door>,
+}
+
+impl Bound {
+    /// With TLS for those who come from elsewhere.
+    #[must_use = "this is another one"]
+    pub fn behind(self, door: Door) -> Self {
+        Self { door: Some(door), ..self }
+    }
 }
 
 /// The address as people write it: `localhost:8000`.
@@ -67,7 +78,8 @@ pub enum BindError {
 
 /// Listens on an address; `setting` is the one that its port came from.
 ///
-/// `localhost` means both 127.0.0.1 and `::1` where the machine has both, since clients try either first.
+/// `localhost` means both 127.0.0.1 and `::1` where the machine has both, since clients try either first. Beside an
+/// address that others reach, those two are listened on as well.
 pub fn bind(address: &Listen, setting: Setting) -> Result<Bound, BindError> {
     let mut result = try_bind(address);
     for _ in 1..TRIES {
@@ -99,7 +111,7 @@ fn try_bind(address: &Listen) -> io::Result<Bound> {
             Err(error) => return Err(error),
         }
     }
-    Ok(Bound { address: Listen { host: address.host.clone(), port }, listeners })
+    Ok(Bound { address: Listen { host: address.host.clone(), port }, listeners, door: None })
 }
 
 fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
@@ -112,10 +124,18 @@ fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// The addresses behind a host; only `localhost` is a name, and none is looked up.
 fn ips(host: &str) -> io::Result<Vec<IpAddr>> {
+    let (v4, v6) = (Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into());
     if host == "localhost" {
-        return Ok(vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]);
+        return Ok(vec![v4, v6]);
     }
-    host.parse().map(|ip| vec![ip]).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))
+    let ip: IpAddr = host.parse().map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+    Ok(match ip {
+        ip if ip.is_loopback() => vec![ip],
+        // Linux takes all of IPv4 with it.
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => vec![ip],
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => vec![ip, v6],
+        ip => vec![ip, v4, v6],
+    })
 }
 
 /// Whether the machine has no such address: IPv6 is off.

@@ -43,6 +43,8 @@ macro_rules! constructors {
 constructors! {
     /// 400: the request cannot be understood.
     bad_request = BAD_REQUEST,
+    /// 401: nobody knows who sends it.
+    unauthorized = UNAUTHORIZED,
     /// 403: the request is understood, and whoever sends it may not.
     forbidden = FORBIDDEN,
     /// 404: there is no such thing.

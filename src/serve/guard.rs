@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, Version};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::ApiError;
+use super::{ApiError, Peer};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -25,7 +25,12 @@ pub struct Guard {
 
 /// Lets a request pass, or answers it.
 pub async fn check(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-    match guard.admit(request.version(), request.uri(), request.headers()) {
+    let admitted = match request.extensions().get::<Peer>() {
+        Some(Peer::Elsewhere) => Err(plain_from_elsewhere()),
+        Some(Peer::Tls(_)) => Guard::admit_by_tls(request.headers()),
+        Some(Peer::Local) | None => guard.admit(request.version(), request.uri(), request.headers()),
+    };
+    match admitted {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
     }
@@ -40,17 +45,14 @@ impl Guard {
     /// Refuses what a web page may have had a hand in.
     pub fn admit(&self, version: Version, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
         let host = self.admit_host(version, uri, headers)?;
-        for origin in headers.get_all(ORIGIN) {
-            if !is_same_origin(origin, host.as_ref()) {
-                return Err(page(origin));
-            }
-        }
-        for site in headers.get_all(SEC_FETCH_SITE) {
-            if site != "same-origin" && site != "none" {
-                return Err(page(site));
-            }
-        }
-        Ok(())
+        refuse_pages(headers, host.as_ref())
+    }
+
+    /// The same for whoever speaks TLS. There nothing is obeyed without a certificate or a token, neither of which a web
+    /// page has, so it does not matter under which name the server was found.
+    pub fn admit_by_tls(headers: &HeaderMap) -> Result<(), ApiError> {
+        let host = headers.get(HOST).map(authority).transpose()?;
+        refuse_pages(headers, host.as_ref())
     }
 
     /// The host that the request is for, when that is this one; `None` when it says none, which no browser does.
@@ -86,6 +88,28 @@ impl Guard {
         let named = host.eq_ignore_ascii_case("localhost") || bare.eq_ignore_ascii_case(&self.host);
         (loopback || named) && !authority.as_str().contains('@')
     }
+}
+
+/// Refuses what a page of another site than `host` sends.
+fn refuse_pages(headers: &HeaderMap, host: Option<&Authority>) -> Result<(), ApiError> {
+    for origin in headers.get_all(ORIGIN) {
+        if !is_same_origin(origin, host) {
+            return Err(page(origin));
+        }
+    }
+    for site in headers.get_all(SEC_FETCH_SITE) {
+        if site != "same-origin" && site != "none" {
+            return Err(page(site));
+        }
+    }
+    Ok(())
+}
+
+fn plain_from_elsewhere() -> ApiError {
+    ApiError::forbidden(
+        "From another machine this server is spoken with by TLS only: write https:// instead of http://. A worker joins \
+         with the line that `orc node token` prints on the manager's host",
+    )
 }
 
 fn authority(host: &HeaderValue) -> Result<Authority, ApiError> {

@@ -12,6 +12,7 @@ pub mod error;
 pub mod guard;
 mod linger;
 pub mod path;
+pub mod peer;
 mod stack;
 
 use std::time::Duration;
@@ -21,6 +22,7 @@ pub use self::bind::{BindError, Bound, bind};
 pub use self::body::Json;
 pub use self::error::ApiError;
 pub use self::path::{Id, Query};
+pub use self::peer::Peer;
 pub use self::stack::stack;
 
 /// How much a client may take of the server.

@@ -4,8 +4,8 @@ use clap::Args;
 
 use super::source::Setting;
 use super::{
-    BIND_MOUNTS, DATA_DIR, DOCKER_HOST, MANAGER_HOST, MANAGER_PORT, NODE_NAME, RETENTION, SCHEDULER,
-    WORKER_HOST, WORKER_PORT, WORKERS,
+    ADVERTISE, BIND_MOUNTS, DATA_DIR, DOCKER_HOST, MANAGER_HOST, MANAGER_PORT, NODE_NAME, RETENTION,
+    SCHEDULER, WORKER_HOST, WORKER_PORT, WORKERS,
 };
 
 /// What the command line says of the settings. Values are read by [`super::Settings::load`], which says where a
@@ -23,13 +23,19 @@ pub struct ServerFlags {
     #[arg(long, value_name = "PORT")]
     pub worker_port: Option<String>,
 
-    /// Address that the manager listens on: localhost, 127.x.x.x or ::1 [ORC_MANAGER_HOST, default: localhost]
+    /// Address that the manager listens on, 0.0.0.0 for all. Other machines need TLS and a certificate or token, which
+    /// orc makes by itself [ORC_MANAGER_HOST, default: localhost]
     #[arg(long, value_name = "HOST")]
     pub manager_host: Option<String>,
 
     /// Port of the manager; 0 takes a free one [ORC_MANAGER_PORT, default: 8000]
     #[arg(long, value_name = "PORT")]
     pub manager_port: Option<String>,
+
+    /// Names and addresses under which other machines reach the manager, separated by commas [ORC_ADVERTISE, default:
+    /// those of this machine]
+    #[arg(long, value_name = "NAMES")]
+    pub advertise: Option<String>,
 
     /// Number of workers in this process [ORC_WORKERS, default: 1]
     #[arg(long, value_name = "N")]
@@ -69,6 +75,7 @@ impl ServerFlags {
             (WORKER_PORT, &self.worker_port),
             (MANAGER_HOST, &self.manager_host),
             (MANAGER_PORT, &self.manager_port),
+            (ADVERTISE, &self.advertise),
             (WORKERS, &self.workers),
             (DATA_DIR, &self.data_dir),
             (SCHEDULER, &self.scheduler),

@@ -22,6 +22,8 @@ pub const WORKER_PORT: Setting = with_flag("ORC_WORKER_PORT", "--worker-port");
 pub const MANAGER_HOST: Setting = with_flag("ORC_MANAGER_HOST", "--manager-host");
 /// Where the manager listens.
 pub const MANAGER_PORT: Setting = with_flag("ORC_MANAGER_PORT", "--manager-port");
+/// Under which names and addresses others reach the manager.
+pub const ADVERTISE: Setting = with_flag("ORC_ADVERTISE", "--advertise");
 /// How many workers this process has.
 pub const WORKERS: Setting = with_flag("ORC_WORKERS", "--workers");
 /// Where the databases are.
@@ -53,6 +55,7 @@ pub const ALL: &[Setting] = &[
     WORKER_PORT,
     MANAGER_HOST,
     MANAGER_PORT,
+    ADVERTISE,
     WORKERS,
     DATA_DIR,
     SCHEDULER,
@@ -80,6 +83,8 @@ const fn without_flag(env: &'static str) -> Setting {
 pub struct Settings {
     /// Where the manager listens, and where workers dial it.
     pub manager: Listen,
+    /// Names and addresses under which others reach the manager, the best one first, beside those that the machine has.
+    pub advertise: Vec<String>,
     /// Where the first worker listens.
     pub worker: Listen,
     /// Workers in this process, 1 to 100.
@@ -109,6 +114,17 @@ pub struct Listen {
     pub host: String,
     /// 0 = any that is free.
     pub port: u16,
+}
+
+impl Listen {
+    /// Whether only processes of this machine can reach it.
+    pub fn is_loopback(&self) -> bool {
+        Self::is_local(&self.host)
+    }
+
+    fn is_local(host: &str) -> bool {
+        host == "localhost" || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+    }
 }
 
 /// As in a URL: `localhost:8000`, `[::1]:8000`.
@@ -144,18 +160,17 @@ impl Settings {
         dotenv: &Path,
     ) -> Result<Self, SettingsError> {
         let sources = Sources::read(flags, environment, dotenv)?;
-        let host =
-            |setting| Ok(sources.get(setting, parse::loopback_host)?.unwrap_or("localhost".to_owned()));
         let workers = sources.get(WORKERS, parse::workers)?.unwrap_or(1);
         Ok(Self {
             manager: Listen {
-                host: host(MANAGER_HOST)?,
+                host: sources.get(MANAGER_HOST, parse::host)?.unwrap_or("localhost".to_owned()),
                 port: sources.get(MANAGER_PORT, parse::port)?.unwrap_or(8000),
             },
             worker: Listen {
-                host: host(WORKER_HOST)?,
+                host: sources.get(WORKER_HOST, parse::loopback_host)?.unwrap_or("localhost".to_owned()),
                 port: sources.get(WORKER_PORT, |text| first_of_ports(text, workers))?.unwrap_or(8888),
             },
+            advertise: sources.get(ADVERTISE, parse::names)?.unwrap_or_default(),
             workers,
             data_dir: sources.get(DATA_DIR, parse::path)?.unwrap_or("./data".into()),
             scheduler: sources.get(SCHEDULER, parse::scheduler)?.unwrap_or_default(),

@@ -6,21 +6,53 @@ use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 
+use super::Listen;
 use crate::model::id::NodeName;
 use crate::model::node::SchedulerKind;
 
-/// An address to listen on. Only this machine's own, as long as there is neither TLS nor a token to keep
-/// others out.
+/// An address to listen on for this machine alone.
 pub(super) fn loopback_host(text: &str) -> Result<String, String> {
+    match host(text) {
+        Ok(host) if Listen::is_local(&host) => Ok(host),
+        _ => Err("a worker's own API is for this machine only; localhost, 127.0.0.1 or ::1 belongs there"
+            .to_owned()),
+    }
+}
+
+/// An address to listen on.
+pub(super) fn host(text: &str) -> Result<String, String> {
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     if text.eq_ignore_ascii_case("localhost") {
         return Ok("localhost".to_owned());
     }
+    bare.parse::<IpAddr>().map(|address| address.to_string()).map_err(|_| {
+        "an address of this machine belongs there, such as 10.0.0.1, or 0.0.0.0 for all that it has; or localhost for \
+         this machine only"
+            .to_owned()
+    })
+}
+
+/// Names and addresses under which others reach this machine, separated by commas.
+pub(super) fn names(text: &str) -> Result<Vec<String>, String> {
+    text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(reachable_name).collect()
+}
+
+fn reachable_name(text: &str) -> Result<String, String> {
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    let is_name = || {
+        let label = |label: &str| {
+            !label.is_empty()
+                && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+        };
+        text.len() <= 253 && text.split('.').all(label)
+    };
     match bare.parse::<IpAddr>() {
-        Ok(address) if address.is_loopback() => Ok(address.to_string()),
-        _ => Err("orc has neither TLS nor tokens yet and so listens on this machine only; localhost, 127.0.0.1 or \
-                  ::1 belongs there"
-            .to_owned()),
+        Ok(address) if !address.is_unspecified() => Ok(address.to_string()),
+        Err(_) if is_name() => Ok(text.to_owned()),
+        _ => Err(format!(
+            "{text:?} is neither a host name nor an address under which this machine can be reached; names such as \
+             orc.example.org,10.0.0.1 belong there, without a port"
+        )),
     }
 }
 

@@ -26,6 +26,7 @@ fn without_a_word_the_defaults_hold() {
         Settings {
             manager: Listen { host: "localhost".to_owned(), port: 8000 },
             worker: Listen { host: "localhost".to_owned(), port: 8888 },
+            advertise: vec![],
             workers: 1,
             data_dir: "./data".into(),
             scheduler: SchedulerKind::Roundrobin,
@@ -85,8 +86,23 @@ fn a_bad_value_is_refused_in_a_sentence_that_names_setting_source_and_remedy() {
             &[],
             &["ORC_WORKER_HOST=0.0.0.0"],
             "",
-            "ORC_WORKER_HOST (--worker-host) is \"0.0.0.0\" in the environment: orc has neither TLS nor tokens yet \
-             and so listens on this machine only; localhost, 127.0.0.1 or ::1 belongs there",
+            "ORC_WORKER_HOST (--worker-host) is \"0.0.0.0\" in the environment: a worker's own API is for this \
+             machine only; localhost, 127.0.0.1 or ::1 belongs there",
+        ),
+        (
+            &[],
+            &["ORC_MANAGER_HOST=here"],
+            "",
+            "ORC_MANAGER_HOST (--manager-host) is \"here\" in the environment: an address of this machine belongs there, \
+             such as 10.0.0.1, or 0.0.0.0 for all that it has; or localhost for this machine only",
+        ),
+        (
+            &[],
+            &["ORC_ADVERTISE=orc.example.org,10.0.0.1:8000"],
+            "",
+            "ORC_ADVERTISE (--advertise) is \"orc.example.org,10.0.0.1:8000\" in the environment: \"10.0.0.1:8000\" is \
+             neither a host name nor an address under which this machine can be reached; names such as \
+             orc.example.org,10.0.0.1 belong there, without a port",
         ),
         (
             &[],
@@ -160,8 +176,11 @@ fn values_out_of_range_are_refused() {
         "--data-dir=",
         "--manager-host=",
         "--manager-host=example.org",
-        "--manager-host=::",
-        "--manager-host=192.168.0.1",
+        "--manager-host=192.168.0.256",
+        "--worker-host=::",
+        "--worker-host=192.168.0.1",
+        "--advertise=0.0.0.0",
+        "--advertise=a b",
         "--manager-host=localhost:8000",
         "--name=a b",
         "--retention=10s",
@@ -174,16 +193,27 @@ fn values_out_of_range_are_refused() {
 }
 
 #[test]
-fn every_loopback_address_may_be_listened_on() {
-    for (given, host, shown) in [
-        ("LocalHost", "localhost", "localhost:8000"),
-        ("127.9.0.1", "127.9.0.1", "127.9.0.1:8000"),
-        ("::1", "::1", "[::1]:8000"),
-        ("[::1]", "::1", "[::1]:8000"),
+fn every_address_may_be_listened_on_by_a_manager_and_by_a_worker_those_of_this_machine_alone() {
+    for (given, host, shown, is_loopback) in [
+        ("LocalHost", "localhost", "localhost:8000", true),
+        ("127.9.0.1", "127.9.0.1", "127.9.0.1:8000", true),
+        ("::1", "::1", "[::1]:8000", true),
+        ("[::1]", "::1", "[::1]:8000", true),
+        ("0.0.0.0", "0.0.0.0", "0.0.0.0:8000", false),
+        ("10.0.0.1", "10.0.0.1", "10.0.0.1:8000", false),
+        ("[::]", "::", "[::]:8000", false),
     ] {
         let manager = load(&["--manager-host", given], &[], "").unwrap().manager;
         assert_eq!((manager.host.as_str(), manager.to_string().as_str()), (host, shown));
+        assert_eq!(manager.is_loopback(), is_loopback, "{given}");
+        assert_eq!(load(&["--worker-host", given], &[], "").is_ok(), is_loopback, "{given}");
     }
+}
+
+#[test]
+fn a_manager_may_be_known_under_several_names() {
+    let names = load(&["--advertise", "orc.example.org, 10.0.0.1,[fd00::1],"], &[], "").unwrap().advertise;
+    assert_eq!(names, ["orc.example.org", "10.0.0.1", "fd00::1"]);
 }
 
 #[test]

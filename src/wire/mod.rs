@@ -1,5 +1,6 @@
 //! All JSON: what comes in over HTTP and what goes out.
 
+pub mod access;
 mod checks;
 pub mod event;
 pub mod node;

@@ -60,7 +60,7 @@ async fn stop(Extract(api): Extract<Api>, Id(id): Id<TaskId>) -> Result<StatusCo
     if !api.worker.tasks().await.iter().any(|task| task.id == id) {
         return Err(ApiError::not_found(format!("No task of {} has the ID {id}", api.node)));
     }
-    api.manager.delete(&format!("/tasks/{id}"), PATIENCE).await.map_err(passed_on)?;
+    api.manager.delete(&format!("/nodes/{}/tasks/{id}", api.node), PATIENCE).await.map_err(passed_on)?;
     Ok(StatusCode::NO_CONTENT)
 }
 

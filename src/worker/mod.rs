@@ -5,6 +5,7 @@ pub mod hints;
 pub mod http;
 pub mod keeper;
 pub mod machine;
+pub mod membership;
 pub mod output;
 pub mod probe;
 pub mod sync;

@@ -10,12 +10,13 @@ struct Layer {
 }
 
 /// What a manager and a worker are made of; neither knows the other.
-const PARTS: &[&str] =
-    &["model", "plan", "store", "engine", "wire", "serve", "client", "settings", "clock", "spelling"];
+const PARTS: &[&str] = &[
+    "model", "plan", "store", "engine", "wire", "trust", "serve", "client", "settings", "clock", "spelling",
+];
 
 /// The parts and both roles.
 const ROLES: &[&str] = &[
-    "model", "plan", "store", "engine", "wire", "serve", "client", "settings", "clock", "spelling",
+    "model", "plan", "store", "engine", "wire", "trust", "serve", "client", "settings", "clock", "spelling",
     "manager", "worker",
 ];
 
@@ -28,15 +29,17 @@ const LAYERS: &[Layer] = &[
     Layer { name: "engine", may_know: &["model"] },
     Layer { name: "wire", may_know: &["model", "spelling"] },
     Layer { name: "settings", may_know: &["model", "spelling"] },
-    Layer { name: "client", may_know: &["model", "wire"] },
-    Layer { name: "serve", may_know: &["model", "wire", "settings", "clock"] },
+    Layer { name: "trust", may_know: &["model"] },
+    Layer { name: "client", may_know: &["model", "wire", "trust", "clock"] },
+    Layer { name: "serve", may_know: &["model", "wire", "trust", "settings", "clock"] },
     Layer { name: "manager", may_know: PARTS },
     Layer { name: "worker", may_know: PARTS },
     Layer { name: "roles", may_know: ROLES },
     Layer {
         name: "cli",
         may_know: &[
-            "model", "plan", "engine", "wire", "serve", "client", "settings", "clock", "spelling", "roles",
+            "model", "plan", "engine", "wire", "trust", "serve", "client", "settings", "clock", "spelling",
+            "roles",
         ],
     },
 ];
@@ -51,6 +54,8 @@ struct Confined {
 const CONFINED: &[Confined] = &[
     Confined { word: "sqlx", to: &["store"], because: "all SQL is in store/" },
     Confined { word: "bollard", to: &["engine"], because: "all Docker is in engine/" },
+    Confined { word: "rcgen", to: &["trust"], because: "all certificates are made in trust/" },
+    Confined { word: "subtle", to: &["trust"], because: "all secrets are compared in trust/" },
     Confined {
         word: "axum",
         to: &["serve", "manager", "worker"],

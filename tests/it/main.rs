@@ -22,3 +22,5 @@ mod seed_faults;
 mod serve;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod trust;

@@ -1,10 +1,13 @@
 //! The manager's HTTP API: every route, and what each kind of trouble is answered with.
 
 pub mod events;
+pub mod gate;
+pub mod join;
 pub mod logs;
 pub mod nodes;
 pub mod readiness;
 pub mod tasks;
+pub mod tokens;
 
 use axum::Router;
 use utoipa::OpenApi;
@@ -16,6 +19,7 @@ use super::{Manager, Trouble};
 use crate::plan::cluster::change::Refusal;
 use crate::serve::ApiError;
 use crate::store::Error;
+use crate::trust;
 
 /// What the 404 of an unknown path offers instead.
 pub const ROUTES: &[&str] = &[
@@ -25,6 +29,8 @@ pub const ROUTES: &[&str] = &[
     "GET /tasks/{id}/logs",
     "GET /events",
     "GET /nodes",
+    "GET and POST /tokens",
+    "DELETE /tokens/{id}",
     "POST /nodes/{name}/tasks",
     "GET /healthz",
     "GET /readyz",
@@ -49,15 +55,22 @@ pub fn router(manager: Manager) -> Router {
         .routes(routes!(events::all))
         .routes(routes!(nodes::list))
         .routes(routes!(nodes::submit))
+        .routes(routes!(tokens::list, tokens::create))
+        .routes(routes!(tokens::revoke))
+        .routes(routes!(join::join))
+        .routes(routes!(join::renew))
         .routes(routes!(readiness::alive))
         .routes(routes!(readiness::ready))
         // Between manager and worker: not for people, and so not in the document.
         .route("/nodes/{name}/sync", axum::routing::post(nodes::sync))
         .route("/nodes/{name}/streams/{id}", axum::routing::post(logs::fill))
-        .with_state(manager)
+        .route("/nodes/{name}/tasks/{id}", axum::routing::delete(tasks::stop_on))
+        .with_state(manager.clone())
         .split_for_parts();
     let document = axum::Json(document);
-    router.route("/openapi.json", axum::routing::get(move || std::future::ready(document.clone())))
+    let router =
+        router.route("/openapi.json", axum::routing::get(move || std::future::ready(document.clone())));
+    router.layer(axum::middleware::from_fn_with_state(manager, gate::check))
 }
 
 impl From<Trouble> for ApiError {
@@ -65,6 +78,11 @@ impl From<Trouble> for ApiError {
         let message = trouble.to_string();
         match trouble {
             Trouble::Refused(Refused::Rule(refusal)) => Self::from(refusal),
+            Trouble::Refused(Refused::Trust(refusal)) => match refusal {
+                trust::registry::Refusal::NotKnown(_) => Self::unauthorized(message),
+                trust::registry::Refusal::NameTaken(_) => Self::conflict(message),
+                trust::registry::Refusal::NoSuchToken(_) => Self::not_found(message),
+            },
             Trouble::Refused(Refused::OutOfSpace(_)) => Self::out_of_space(message),
             Trouble::Refused(Refused::Store(_)) | Trouble::Stopping => Self::unavailable(message),
         }

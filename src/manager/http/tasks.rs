@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::State as Extract;
+use axum::extract::{Path, State as Extract};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -19,6 +19,7 @@ use crate::model::task::Task;
 use crate::model::time::Timestamp;
 use crate::plan::cluster::change::{Refusal, Submission};
 use crate::serve::error::ErrorBody;
+use crate::serve::path::parse;
 use crate::serve::{ApiError, Id, Json, Query};
 use crate::store::manager::TaskFilter;
 use crate::wire::submission::{TaskEventInput, Wanted};
@@ -209,6 +210,20 @@ fn requested_at(event: &TaskEventInput, now: Timestamp) -> Result<Timestamp, Api
             ))
         }),
     }
+}
+
+/// Stops a task of this node: what the worker's own API asks for.
+pub async fn stop_on(
+    Extract(manager): Extract<Manager>,
+    Path((node, id)): Path<(String, String)>,
+) -> Result<StatusCode, ApiError> {
+    let id: TaskId = parse(&id)?;
+    let task = manager.reader.task(id).await?.ok_or(Refusal::UnknownTask(id))?;
+    if task.node.as_ref().is_none_or(|its| its.as_str() != node) {
+        return Err(ApiError::not_found(format!("No task of {node} has the ID {id}")));
+    }
+    manager.stop_task(id, None).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Stops a task. It stays listed, with State 3.

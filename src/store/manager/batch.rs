@@ -2,12 +2,14 @@
 
 use serde_json::json;
 
+use crate::model::access::{Admission, Token};
 use crate::model::id::TaskId;
 use crate::model::node::Node;
 use crate::model::request::Request;
 use crate::model::task::Task;
 use crate::store::database::{Statement, rows};
 
+use super::access_row::{self, AdmissionRow, TokenRow};
 use super::event_row::{self, ManagerEventRow, StoredEvent};
 use super::node_row::{self, NodeRow};
 use super::request_row::{self, RequestRow};
@@ -30,6 +32,10 @@ pub struct Batch {
     pub events: Vec<StoredEvent>,
     /// What was answered. Each one's task must be there, or among these.
     pub requests: Vec<Request>,
+    /// Whole tokens, new or changed.
+    pub tokens: Vec<Token>,
+    /// Whole admissions, new or changed.
+    pub admissions: Vec<Admission>,
 }
 
 impl Batch {
@@ -45,6 +51,8 @@ impl Batch {
         statements.extend(rows(task_row::UPSERT, &all(ended.into_iter().chain(live), TaskRow::from)));
         statements.extend(rows(request_row::INSERT, &all(&self.requests, RequestRow::from)));
         statements.extend(rows(event_row::INSERT, &all(&self.events, ManagerEventRow::from)));
+        statements.extend(rows(access_row::UPSERT_TOKENS, &all(&self.tokens, TokenRow::from)));
+        statements.extend(rows(access_row::UPSERT_ADMISSIONS, &all(&self.admissions, AdmissionRow::from)));
         let counts = json!({
             "revision": self.revision,
             "last_task": self.tasks.iter().map(|task| task.seq).max().unwrap_or(0),

@@ -1,5 +1,6 @@
 //! What a manager keeps: `manager.db`.
 
+mod access_row;
 mod batch;
 mod event_row;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use serde_json::json;
 use sqlx::migrate::Migrator;
 use sqlx::{FromRow, SqlitePool};
 
+use crate::model::access::{Admission, Token};
 use crate::model::id::{ClusterId, RequestId, TaskId};
 use crate::model::node::Node;
 use crate::model::task::Task;
@@ -28,6 +30,7 @@ use super::error::Error;
 use super::files::{Lock, Paths};
 use super::scan::{Unreadable, scan};
 
+use access_row::{AdmissionRow, TokenRow};
 pub use batch::Batch;
 pub use event_row::StoredEvent;
 use node_row::NodeRow;
@@ -67,6 +70,10 @@ pub struct ManagerState {
     pub nodes: Vec<Node>,
     /// Every request that was answered, its task, and the digest of what it asked.
     pub requests: Vec<(RequestId, TaskId, String)>,
+    /// Every token that was given out and can be read; one that cannot is as good as none.
+    pub tokens: Vec<Token>,
+    /// Every worker that was let in.
+    pub admissions: Vec<Admission>,
 }
 
 impl ManagerStore {
@@ -168,6 +175,10 @@ async fn read_state(database: &mut Database) -> Result<ManagerState, Error> {
         .fetch_all(&mut *connection)
         .await
         .map_err(failed)?;
+    let tokens = "SELECT rowid AS row, * FROM tokens WHERE rowid > ?1 ORDER BY rowid LIMIT ?2";
+    let tokens = scan::<TokenRow>(connection, tokens).await.map_err(failed)?;
+    let admissions = "SELECT rowid AS row, * FROM admissions WHERE rowid > ?1 ORDER BY rowid LIMIT ?2";
+    let admissions = scan::<AdmissionRow>(connection, admissions).await.map_err(failed)?;
     Ok(ManagerState {
         cluster: word("meta.cluster", &meta.cluster).map_err(|problem| Error::corrupt(&file, &problem))?,
         epoch: meta.epoch,
@@ -182,5 +193,7 @@ async fn read_state(database: &mut Database) -> Result<ManagerState, Error> {
             .into_iter()
             .filter_map(|(id, task, digest)| Some((word("id", &id).ok()?, word("task", &task).ok()?, digest)))
             .collect(),
+        tokens: tokens.items,
+        admissions: admissions.items,
     })
 }

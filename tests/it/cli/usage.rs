@@ -50,7 +50,7 @@ async fn what_makes_no_sense_ends_with_2_and_help_with_0() {
         &["run"],
         &["run", "nginx", "-p", "http"],
         &["ps", "--state", "sleeping"],
-        &["ps", "--manager", "https://localhost"],
+        &["ps", "--manager", "ftp://localhost"],
         &["--workers", "2", "ps"],
         &["manager", "--docker-host", "tcp://x"],
     ] {

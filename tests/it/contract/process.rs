@@ -142,7 +142,8 @@ async fn a_bad_setting_is_refused_by_its_name_and_with_what_would_be_right() {
         ("ORC_MANAGER_PORT", "80000", ["80000", "1 to 65535"]),
         ("ORC_WORKERS", "none", ["none", "1 to 100"]),
         ("ORC_SCHEDULER", "fifo", ["fifo", "roundrobin"]),
-        ("ORC_MANAGER_HOST", "0.0.0.0", ["0.0.0.0", "localhost"]),
+        ("ORC_MANAGER_HOST", "here", ["here", "localhost"]),
+        ("ORC_WORKER_HOST", "0.0.0.0", ["0.0.0.0", "this machine only"]),
         ("DOCKER_HOST", "/var/run/docker.sock", ["here perhaps", "unix:///var/run/docker.sock"]),
     ] {
         let dir = tempfile::tempdir().unwrap();

@@ -1,0 +1,150 @@
+//! The process's manager: its store, its address, and what others are let in with.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Process, RoleError, addresses};
+use crate::clock::Clock;
+use crate::manager::admission::{Invitation, Wish};
+use crate::manager::keeper::Keeper;
+use crate::manager::{self, Manager};
+use crate::model::access::Role;
+use crate::model::id::ClusterId;
+use crate::plan::cluster::reconcile::Patience;
+use crate::serve::{self, Bound};
+use crate::settings::{Listen, MANAGER_PORT, Settings};
+use crate::store::manager::ManagerStore;
+use crate::trust::registry::Earlier;
+use crate::trust::server::Door;
+use crate::trust::{Authority, DIR, files};
+use crate::wire::submission::BindRoots;
+
+/// The certificate of the server is made anew so often, with the addresses that the machine has by then.
+const CERTIFY_EVERY: Duration = Duration::from_hours(12);
+
+/// A manager whose store and address are taken.
+pub(super) struct PreparedManager {
+    store: ManagerStore,
+    bound: Bound,
+}
+
+pub(super) async fn prepare(settings: &Settings) -> Result<PreparedManager, RoleError> {
+    let store = ManagerStore::open(&settings.data_dir, Clock.now().wall).await?;
+    let bound = serve::bind(&settings.manager, MANAGER_PORT)?;
+    Ok(PreparedManager { store, bound })
+}
+
+impl PreparedManager {
+    /// Where processes of this machine reach it.
+    pub(super) fn local_url(&self) -> String {
+        let address = &self.bound.address;
+        let host = if address.is_loopback() { address.host.clone() } else { "localhost".to_owned() };
+        format!("http://{}", Listen { host, port: address.port })
+    }
+
+    /// Starts it; what is printed then.
+    pub(super) async fn start(
+        self,
+        process: &Process,
+        settings: &Settings,
+    ) -> Result<Vec<String>, RoleError> {
+        let mut banner = vec![format!("Starting Orc manager at {}", self.bound)];
+        let reader = self.store.reader();
+        let patience = Patience { retention: settings.retention, ..Patience::default() };
+        let (keeper, ends) = Keeper::open(self.store, settings.scheduler, patience).await?;
+        let cluster = keeper.cluster();
+        let roots = BindRoots(settings.bind_mounts.clone());
+        let handle = Manager::new(ends, reader, roots, process.stop.clone());
+        process.keep(keeper.run(process.stop.clone()));
+        let (handle, bound) = if self.bound.address.is_loopback() {
+            (handle, self.bound)
+        } else {
+            let opened = open(process, settings, handle, self.bound, cluster).await?;
+            banner.extend(opened.welcome);
+            (opened.handle, opened.bound)
+        };
+        let options = serve::Options { routes: manager::http::ROUTES, ..serve::Options::default() };
+        serve::start(bound, manager::http::router(handle), options, &process.stop, &process.tracker);
+        Ok(banner)
+    }
+}
+
+/// A manager that other machines can reach.
+struct Opened {
+    handle: Manager,
+    bound: Bound,
+    welcome: Vec<String>,
+}
+
+/// Lets others in by TLS, with the cluster's authority and an administrator's token, both made at the first start.
+async fn open(
+    process: &Process,
+    settings: &Settings,
+    handle: Manager,
+    bound: Bound,
+    cluster: ClusterId,
+) -> Result<Opened, RoleError> {
+    let found = Authority::open(&settings.data_dir, cluster)?;
+    let is_first_start = found.is_none();
+    let authority = Arc::new(found.map_or_else(|| Authority::create(&settings.data_dir, cluster), Ok)?);
+    let names = addresses::names(&settings.advertise);
+    let door = Door::new(authority.clone(), &names, Clock.now().wall)?;
+    process.spawn(certify(door.clone(), settings.advertise.clone()));
+    let address = addresses::best(&settings.advertise, &bound.address);
+    let handle = handle.inviting(Invitation { authority, address });
+    keep_admin_token(&handle, settings).await?;
+    let welcome = if is_first_start { welcome(&handle, settings).await? } else { Vec::new() };
+    Ok(Opened { handle, bound: bound.behind(door), welcome })
+}
+
+fn admin_token_path(settings: &Settings) -> PathBuf {
+    settings.data_dir.join(DIR).join("admin-token")
+}
+
+/// Makes a token for the administrator when there is no file with one.
+async fn keep_admin_token(handle: &Manager, settings: &Settings) -> Result<(), RoleError> {
+    let path = admin_token_path(settings);
+    if files::read(&path)?.is_some() {
+        return Ok(());
+    }
+    let wish = Wish {
+        role: Role::Admin,
+        name: "made by orc for whoever starts it".to_owned(),
+        life: None,
+        uses: None,
+        earlier: Earlier::Keep,
+    };
+    if let Some(made) = handle.grant(wish).await? {
+        files::write(&path, &format!("{}\n", made.secret))?;
+    }
+    Ok(())
+}
+
+/// What is printed when the authority was made: how to join, and where the administrator's token is.
+async fn welcome(handle: &Manager, settings: &Settings) -> Result<Vec<String>, RoleError> {
+    let wish = Wish {
+        role: Role::Join,
+        name: "printed at the first start".to_owned(),
+        life: None,
+        uses: None,
+        earlier: Earlier::Keep,
+    };
+    let command = handle.grant(wish).await?.and_then(|made| made.command).unwrap_or_default();
+    Ok(vec![
+        "To join a worker, within an hour, type on its machine (`orc node token` prints such a line again):"
+            .to_owned(),
+        format!("  {command}"),
+        format!("The administrator's token is in {}", admin_token_path(settings).display()),
+    ])
+}
+
+/// Shows a new certificate every now and then, for the addresses that the machine has by then.
+async fn certify(door: Door, advertise: Vec<String>) {
+    loop {
+        tokio::time::sleep(CERTIFY_EVERY).await;
+        if let Err(error) = door.renew(&addresses::names(&advertise), Clock.now().wall) {
+            tracing::error!("the manager's certificate could not be renewed: {error}");
+        }
+    }
+}

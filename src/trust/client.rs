@@ -1,0 +1,183 @@
+//! TLS as clients speak it: whom they believe, and what they show.
+//!
+//! A client believes one authority. It does not ask under which name or address it has reached the server: the
+//! authority is one cluster's alone, it signs servers' certificates for its manager only, and a manager behind NAT or a
+//! new DNS name is still that manager.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{ResolvesClientCert, verify_server_cert_signed_by_trust_anchor};
+use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::sign::CertifiedKey;
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme, version,
+};
+use tokio::sync::watch;
+
+use super::{Digest, TrustError, provider};
+
+/// The authority that a client believes.
+#[derive(Debug, Clone)]
+pub enum Believed {
+    /// The one of this digest, which the server sends along: at joining and at the first login.
+    Pin(Digest),
+    /// This one.
+    Authority(CertificateDer<'static>),
+}
+
+/// What a client shows: the certificate of the moment.
+pub type Shown = watch::Receiver<Arc<CertifiedKey>>;
+
+/// The client's side of TLS.
+pub fn config(believed: Believed, shown: Option<Shown>) -> Result<Arc<ClientConfig>, TrustError> {
+    let provider = provider();
+    let verifier = Servers { believed, algorithms: provider.signature_verification_algorithms };
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&version::TLS13])
+        .map_err(|error| TrustError::Making(error.to_string()))?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier));
+    let mut config = match shown {
+        Some(shown) => builder.with_client_cert_resolver(Arc::new(Showing(shown))),
+        None => builder.with_no_client_auth(),
+    };
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.resumption = rustls::client::Resumption::disabled();
+    Ok(Arc::new(config))
+}
+
+/// Believes the servers of one authority.
+#[derive(Debug)]
+struct Servers {
+    believed: Believed,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl Servers {
+    fn authority<'a>(&'a self, sent: &'a [CertificateDer<'_>]) -> Result<&'a CertificateDer<'a>, Error> {
+        match &self.believed {
+            Believed::Authority(authority) => Ok(authority),
+            Believed::Pin(pin) => sent.iter().find(|sent| Digest::of(sent) == *pin).ok_or_else(|| {
+                let found: Vec<String> = sent.iter().map(|sent| Digest::of(sent).to_string()).collect();
+                Error::General(format!(
+                    "another authority than the expected one signs there. Expected {pin}, found {}: is this the right \
+                     manager, and the line of that one?",
+                    found.join(", ")
+                ))
+            }),
+        }
+    }
+}
+
+impl ServerCertVerifier for Servers {
+    fn verify_server_cert(
+        &self,
+        own: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.authority(others)?.clone().into_owned())?;
+        let own = ParsedCertificate::try_from(own)?;
+        verify_server_cert_signed_by_trust_anchor(&own, &roots, &[], now, self.algorithms.all)?;
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Err(Error::General("TLS 1.3 alone is spoken here".to_owned()))
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signed, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
+
+/// Shows the certificate of the moment.
+struct Showing(Shown);
+
+impl ResolvesClientCert for Showing {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        Some(self.0.borrow().clone())
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
+impl fmt::Debug for Showing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Showing")
+    }
+}
+
+/// Why a connection by TLS was not made, in words.
+pub fn explain(error: &Error) -> String {
+    match error {
+        Error::InvalidCertificate(_) => certificate_problem(error, "the certificate of the server"),
+        Error::General(sentence) => sentence.clone(),
+        Error::InvalidMessage(_) => {
+            "what answers there does not speak TLS: perhaps http:// is meant, or another port".to_owned()
+        }
+        other => format!("TLS failed: {other}"),
+    }
+}
+
+/// What is wrong with a certificate, `whose` it is before.
+pub(super) fn certificate_problem(error: &Error, whose: &str) -> String {
+    let Error::InvalidCertificate(problem) = error else { return format!("{whose} cannot be used: {error}") };
+    match problem {
+        CertificateError::ExpiredContext { time, not_after } => format!(
+            "{whose} ended {} ago by the clock of this machine. Perhaps the clocks differ: look at `date` on both \
+             machines",
+            apart(*not_after, *time)
+        ),
+        CertificateError::NotValidYetContext { time, not_before } => format!(
+            "{whose} begins only in {} by the clock of this machine, so the clocks of the two machines differ by that \
+             much at least: look at `date` on both",
+            apart(*time, *not_before)
+        ),
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            format!(
+                "{whose} is of another cluster than this: its authority is not the one that is believed here"
+            )
+        }
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            format!(
+                "{whose} is for something else: a worker's is for no server, and a server's for no worker"
+            )
+        }
+        other => format!("{whose} cannot be used: {other}"),
+    }
+}
+
+/// How long it is from one time to a later one, in its two largest units.
+fn apart(earlier: UnixTime, later: UnixTime) -> String {
+    let seconds = later.as_secs().saturating_sub(earlier.as_secs());
+    let text = humantime::format_duration(Duration::from_secs(seconds)).to_string();
+    text.split(' ').take(2).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,5 @@
+//! Who may speak with whom, held against the real binary: joining by TLS, and everybody who is not let in.
+
+mod house;
+mod joining;
+mod strangers;
