@@ -1,6 +1,7 @@
 //! How long each scheduler takes for many tasks on many nodes, in one pass.
 
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::Instant;
 
 use orc::model::node::{Availability, NodeLoad, NodeState, SchedulerKind};
@@ -84,6 +85,7 @@ fn node(at: u64, random: &mut u64) -> Candidate {
             disk: 100 * GIB,
         },
         usage: Usage::default(),
+        description: Arc::default(),
     }
 }
 

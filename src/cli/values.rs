@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use crate::model::id::is_docker_name;
+use crate::model::placement::Weight;
 use crate::model::port::{HostPort, Port};
 use crate::model::spec::{MountKind, PullPolicy, RestartPolicy};
+use crate::wire::placement::{Preference, Spread};
 use crate::wire::submission::MountInput;
 
 /// A port to publish: `-p 8080:80` on this host port, `-p 80` on any free one.
@@ -119,6 +121,29 @@ pub(super) fn seconds(text: &str) -> Result<u32, String> {
     u32::try_from(duration(text)?.as_secs()).map_err(|_| "that is longer than orc can wait".to_owned())
 }
 
+/// `node.labels.disk==ssd`, `10:node.labels.disk==ssd`.
+pub(super) fn prefer(text: &str) -> Result<Preference, String> {
+    let (weight, rule) = weighted(text)?;
+    Ok(Preference { prefer: Some(rule.parse()?), spread: None, weight })
+}
+
+/// `node.labels.zone`, `10:node.name`, `node.labels.zone of app`.
+pub(super) fn spread(text: &str) -> Result<Preference, String> {
+    let (weight, rule) = weighted(text)?;
+    let (over, of) =
+        rule.split_once(" of ").map_or((rule, None), |(over, of)| (over, Some(of.trim().to_owned())));
+    let spread = Spread { spread_descriptor: over.trim().parse()?, of };
+    Ok(Preference { prefer: None, spread: Some(spread), weight })
+}
+
+/// A weight, if there is one, and what stands behind it. No rule begins with a number.
+fn weighted(text: &str) -> Result<(Option<Weight>, &str), String> {
+    match text.split_once(':').and_then(|(weight, rule)| Some((weight.parse::<i64>().ok()?, rule))) {
+        Some((weight, rule)) => Ok((Some(Weight::try_from(weight)?), rule)),
+        None => Ok((None, text)),
+    }
+}
+
 /// `no`, `on-failure:3`, `always`.
 pub(super) fn restart_policy(text: &str) -> Result<RestartPolicy, String> {
     RestartPolicy::try_from(text.to_owned())
@@ -207,6 +232,25 @@ mod tests {
         for text in ["", "soon", "-1", "1.5"] {
             assert!(duration(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_preference_may_begin_with_its_weight() {
+        let read = |preference: Result<Preference, String>| {
+            preference.map(|read| serde_json::to_string(&read).unwrap())
+        };
+        assert_eq!(
+            read(prefer("-10:node.labels.disk in (a:b, c)")),
+            Ok(r#"{"Prefer":"node.labels.disk in (a:b, c)","Weight":-10}"#.to_owned())
+        );
+        assert_eq!(read(prefer("node.labels.a==1:2")), Ok(r#"{"Prefer":"node.labels.a==1:2"}"#.to_owned()));
+        assert_eq!(
+            read(spread("5:node.labels.zone of app")),
+            Ok(r#"{"Spread":{"SpreadDescriptor":"node.labels.zone","Of":"app"},"Weight":5}"#.to_owned())
+        );
+        assert!(prefer("0:node.labels.a").unwrap_err().contains("0 is no weight"));
+        assert!(prefer("zone==a").unwrap_err().contains("node.labels.zone"));
+        assert!(spread("zone").unwrap_err().contains("node.labels.zone"));
     }
 
     #[test]

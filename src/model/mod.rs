@@ -6,6 +6,7 @@ pub mod event;
 pub mod fingerprint;
 pub mod id;
 pub mod node;
+pub mod placement;
 pub mod port;
 pub mod record;
 pub mod request;

@@ -131,6 +131,13 @@ pub struct Node {
     pub events_seen: u64,
 }
 
+impl Node {
+    /// Its labels, which constraints ask for.
+    pub const fn labels(&self) -> &BTreeMap<String, String> {
+        &self.facts.labels
+    }
+}
+
 /// Where tasks go: the setting `ORC_SCHEDULER`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum SchedulerKind {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::fingerprint::fingerprint;
+use super::placement::Placement;
 pub use super::port::{HostPort, Port, Protocol};
 
 /// One container to run. Limits of 0 mean unlimited.
@@ -73,6 +74,10 @@ pub struct TaskSpec {
     /// File systems to mount.
     #[serde(default)]
     pub mounts: Vec<Mount>,
+    /// Which nodes it may be on. Left out where any will do, so that specifications from before there was a
+    /// choice keep their fingerprint.
+    #[serde(default, skip_serializing_if = "Placement::is_empty")]
+    pub placement: Placement,
 }
 
 impl TaskSpec {
@@ -284,5 +289,17 @@ impl MountKind {
             Self::Bind => "bind",
             Self::Tmpfs => "tmpfs",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spec_without_placement_keeps_its_fingerprint() {
+        let stored = r#"{"Name":"web","Image":"nginx:1.29","CPU":0.0,"Memory":0,"Disk":0,"ExposedPorts":null,"PortBindings":null,"PublishMode":"random","RestartPolicy":"","HealthCheck":null,"Cmd":null,"Entrypoint":null,"Env":[],"WorkingDir":"","User":"","Labels":{},"StopSignal":"","StopTimeout":null,"PullPolicy":"missing","Mounts":[]}"#;
+        let spec: TaskSpec = serde_json::from_str(stored).unwrap();
+        assert_eq!(serde_json::to_string(&spec).unwrap(), stored);
     }
 }

@@ -7,6 +7,7 @@ use std::path::{Component, Path};
 use super::submission::{BindRoots, Duration, MountInput, TaskInput};
 use super::task::state_of_number;
 use crate::model::id::is_docker_name;
+use crate::model::placement::Placement;
 use crate::model::spec::{HealthCheck, Mount, MountKind, TaskSpec};
 
 impl TaskInput {
@@ -17,6 +18,7 @@ impl TaskInput {
                 "Task.State is {state}: 0 pending, 1 scheduled, 2 running, 3 completed and -1 failed are"
             ));
         }
+        let labels = self.checked_labels()?;
         Ok(TaskSpec {
             name: self.checked_name()?,
             image: self.checked_image()?,
@@ -33,11 +35,15 @@ impl TaskInput {
             env: self.checked_env()?,
             working_dir: self.checked_working_dir()?,
             user: plain("Task.User", self.user.as_deref().unwrap_or_default())?,
-            labels: self.checked_labels()?,
             stop_signal: self.checked_signal()?,
             stop_timeout: self.checked_stop_timeout()?,
             pull_policy: self.pull_policy.unwrap_or_default(),
             mounts: self.checked_mounts(roots)?,
+            placement: self
+                .placement
+                .as_ref()
+                .map_or_else(|| Ok(Placement::default()), |given| given.checked(&labels))?,
+            labels,
         })
     }
 

@@ -85,7 +85,7 @@ impl Node {
             state: node.state.word().to_owned(),
             availability: node.availability.word().to_owned(),
             last_seen: node.seen_at.to_rfc3339_nanos(),
-            labels: node.facts.labels.clone(),
+            labels: node.labels().clone(),
             engine: node.facts.engine.clone(),
             version: node.facts.version.clone(),
             message: node.message.clone(),

@@ -7,6 +7,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::placement::Placement;
 use crate::model::fingerprint::fingerprint;
 use crate::model::id::{RequestId, TaskId};
 use crate::model::spec::{
@@ -96,6 +97,10 @@ pub struct TaskInput {
     pub pull_policy: Option<PullPolicy>,
     /// File systems to mount.
     pub mounts: Option<Vec<MountInput>>,
+    /// Which nodes it may be on. Left out of the digest when absent, so that requests from before there was such a
+    /// field are known again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub placement: Option<Placement>,
     /// Ignored.
     #[serde(rename = "ContainerID", skip_serializing)]
     #[schema(value_type = Option<String>)]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::placement::Placement;
 use crate::model::spec::{HealthCheck, RestartPolicy, TaskSpec};
 use crate::model::state::{Health, State};
 use crate::model::task::{HostPorts, Task as TaskRow};
@@ -103,6 +104,8 @@ pub struct Task {
     pub retries: u32,
     /// After its start, failed health checks do not count for so long, nanoseconds.
     pub start_period: u64,
+    /// Which nodes it may be on; null when any will do.
+    pub placement: Option<Placement>,
     /// Where it was placed; empty while it waits for a place.
     pub node: String,
     /// Which try it is at, from 1; 0 = none yet.
@@ -204,6 +207,7 @@ impl From<&TaskRow> for Task {
             timeout: check.map_or(0, |check| nanos(check.timeout_ms)),
             retries: check.map_or(0, |check: &HealthCheck| check.retries),
             start_period: check.map_or(0, |check| nanos(check.start_period_ms)),
+            placement: Some(&spec.placement).filter(|rules| !rules.is_empty()).map(Placement::from),
             node: task.node.as_ref().map(ToString::to_string).unwrap_or_default(),
             attempt: seen.attempt,
             exit_code: seen.exit_code,

@@ -8,7 +8,9 @@ use clap::{Args, Command, Id};
 use crate::cli::target::Target;
 use crate::cli::values::{self, Publish};
 use crate::model::id::NodeName;
+use crate::model::placement::Constraint;
 use crate::model::spec::{PullPolicy, RestartPolicy};
+use crate::wire::placement::Preference;
 use crate::wire::submission::MountInput;
 
 /// Flags of `orc run`.
@@ -111,6 +113,9 @@ pub(super) struct SpecArgs {
     pub(super) limits: LimitArgs,
 
     #[command(flatten)]
+    pub(super) placement: PlacementArgs,
+
+    #[command(flatten)]
     pub(super) life: LifeArgs,
 }
 
@@ -129,6 +134,31 @@ pub(super) struct LimitArgs {
     /// Disk to look for in a node; not enforced
     #[arg(long, value_name = "BYTES", value_parser = values::bytes)]
     pub(super) disk: Option<i64>,
+}
+
+/// Which nodes it may be on.
+#[derive(Debug, Args)]
+#[expect(clippy::doc_markdown, reason = "clap prints these comments as they are")]
+#[command(next_help_heading = "Placement and waiting")]
+pub(super) struct PlacementArgs {
+    /// Only on nodes that match: node.labels.zone==a, 'node.labels.disk in (ssd,nvme)', '!node.labels.gpu',
+    /// 'node.memory>=16GiB'
+    #[arg(long, value_name = "RULE")]
+    pub(super) constraint: Vec<Constraint>,
+
+    /// Rather on nodes that match; a weight from -100 to 100 may stand before it [default: 50]:
+    /// 10:node.labels.disk==ssd
+    #[arg(long, value_name = "[WEIGHT:]RULE", value_parser = values::prefer, allow_hyphen_values = true)]
+    pub(super) prefer: Vec<Preference>,
+
+    /// Evenly over the values of this: node.labels.zone, or node.name; counts all live tasks, or those with its own
+    /// value of a label: 'node.labels.zone of app'
+    #[arg(long, value_name = "[WEIGHT:]WHAT", value_parser = values::spread)]
+    pub(super) spread: Vec<Preference>,
+
+    /// Never on a node with another task that has the same value of this label
+    #[arg(long, value_name = "LABEL")]
+    pub(super) anti_affinity: Vec<String>,
 }
 
 /// How it is kept alive and ended.

@@ -7,11 +7,12 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::args::{LifeArgs, LimitArgs, SpecArgs};
+use super::args::{LifeArgs, LimitArgs, PlacementArgs, SpecArgs};
 use crate::cli::error::CliError;
 use crate::cli::target::Environment;
 use crate::model::id::{RequestId, TaskId, is_docker_name};
 use crate::model::spec::{Empty, PublishMode};
+use crate::wire::placement::Placement;
 use crate::wire::submission::{Duration, TaskInput};
 
 /// What `State` of a `TaskEvent` asks for: run it.
@@ -66,6 +67,7 @@ fn task(args: SpecArgs, environment: &Environment) -> Result<TaskInput, CliError
         stop_timeout: args.life.stop_timeout,
         pull_policy: args.pull,
         mounts: some_of(args.volume),
+        placement: placement(args.placement),
         labels: Some(args.label.into_iter().collect()).filter(|labels: &BTreeMap<_, _>| !labels.is_empty()),
         ..TaskInput::default()
     };
@@ -87,6 +89,13 @@ fn task(args: SpecArgs, environment: &Environment) -> Result<TaskInput, CliError
     let env = args.env.into_iter().map(|line| with_value(line, environment)).collect::<Result<_, _>>()?;
     task.env = some_of(env);
     Ok(task)
+}
+
+fn placement(args: PlacementArgs) -> Option<Placement> {
+    let PlacementArgs { constraint, prefer, spread, anti_affinity } = args;
+    let preferences = [prefer, spread].concat();
+    let placement = Placement { constraints: constraint, preferences, anti_affinity };
+    Some(placement).filter(|placement| *placement != Placement::default())
 }
 
 fn some_of<T>(list: Vec<T>) -> Option<Vec<T>> {

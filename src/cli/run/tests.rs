@@ -181,3 +181,58 @@ fn a_file_of_something_else_is_refused_in_a_sentence() {
         assert!(problem.contains(reason), "{text}: {problem}");
     }
 }
+
+#[test]
+fn placement_has_its_flags() {
+    let words = [
+        "nginx",
+        "--name",
+        "web",
+        "-l",
+        "app=web",
+        "--constraint",
+        "node.labels.zone in (a,b)",
+        "--constraint",
+        "!node.labels.gpu",
+        "--prefer",
+        "-10:node.labels.disk==hdd",
+        "--spread",
+        "node.labels.zone of app",
+        "--anti-affinity",
+        "app",
+    ];
+    check(
+        &words,
+        &expect![[r#"
+        {
+          "Image": "nginx",
+          "Labels": {
+            "app": "web"
+          },
+          "Name": "web",
+          "Placement": {
+            "AntiAffinity": [
+              "app"
+            ],
+            "Constraints": [
+              "node.labels.zone in (a,b)",
+              "!node.labels.gpu"
+            ],
+            "Preferences": [
+              {
+                "Prefer": "node.labels.disk==hdd",
+                "Weight": -10
+              },
+              {
+                "Spread": {
+                  "Of": "app",
+                  "SpreadDescriptor": "node.labels.zone"
+                }
+              }
+            ]
+          }
+        }"#]],
+    );
+    let (code, text) = event(&["nginx", "--constraint", "zone==a"]).unwrap_err();
+    assert!(code == 2 && text.contains("node.labels.zone if that is a label"), "{code}: {text}");
+}

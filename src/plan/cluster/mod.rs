@@ -11,8 +11,9 @@ pub mod reconcile;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use super::schedule::{Candidate, Usage};
+use super::schedule::{Candidate, Description, Usage};
 use crate::model::id::{ClusterId, InstanceId, NodeName, RequestId, TaskId};
 use crate::model::node::{Node, NodeLoad, SchedulerKind};
 use crate::model::state::{Desired, State};
@@ -255,6 +256,16 @@ impl Member {
             disk: self.node.facts.disk,
             load: self.load,
             usage: self.usage.clone(),
+            description: Arc::new(self.description()),
+        }
+    }
+
+    fn description(&self) -> Description {
+        Description {
+            ip: self.node.facts.ip.clone(),
+            engine: self.node.facts.engine.clone(),
+            version: self.node.facts.version.clone(),
+            labels: self.node.labels().clone(),
         }
     }
 }

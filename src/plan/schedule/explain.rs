@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use super::Candidate;
 use super::amount::{Rounding, bytes, cores};
+use super::matching::mismatch;
 use super::room::{Ask, Free, taken_port};
 use crate::model::id::NodeName;
 use crate::model::node::{Availability, NodeState};
-use crate::model::spec::Protocol;
+use crate::model::placement::Constraint;
+use crate::model::spec::{Protocol, TaskSpec};
 
 /// Why a task cannot be placed now: a sentence for its owner.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -47,34 +49,46 @@ impl Closed {
     }
 }
 
-/// What a node that takes tasks lacks for this one: the first of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Lack {
+/// Why a node that takes tasks does not fit this one: the first reason, in the order in which it is told.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Lack<'a> {
     Cpu,
     Memory,
     Disk,
     Port(Protocol, u16),
+    Match(&'a Constraint),
+    Rival { name: &'a str, value: &'a str },
 }
 
-impl Lack {
-    fn of(node: &Candidate, free: Free, ask: &Ask) -> Option<Self> {
-        if ask.cpu > free.cpu {
-            Some(Self::Cpu)
-        } else if ask.memory > free.memory {
-            Some(Self::Memory)
-        } else if ask.disk > free.disk {
-            Some(Self::Disk)
-        } else {
-            taken_port(node, ask).map(|(protocol, port)| Self::Port(protocol, port))
+impl<'a> Lack<'a> {
+    /// What a node is comes before what it has left: where a task may never go, it is no use to make room.
+    fn of(node: &Candidate, free: Free, spec: &'a TaskSpec, ask: &Ask) -> Option<Self> {
+        if let Some(constraint) = mismatch(node, spec.placement.constraints.iter()) {
+            return Some(Self::Match(constraint));
         }
+        if ask.cpu > free.cpu {
+            return Some(Self::Cpu);
+        }
+        if ask.memory > free.memory {
+            return Some(Self::Memory);
+        }
+        if ask.disk > free.disk {
+            return Some(Self::Disk);
+        }
+        let port = taken_port(node, ask).map(|(protocol, port)| Self::Port(protocol, port));
+        port.or_else(|| node.usage.kin.rival(spec).map(|(name, value)| Self::Rival { name, value }))
     }
 
-    fn sentence(self, number: Number, ask: &Ask, best: Free) -> String {
+    fn sentence(&self, number: Number, ask: &Ask, best: Free) -> String {
         match self {
             Self::Cpu => shortage(number, "CPU", cores, (ask.cpu, best.cpu)),
             Self::Memory => shortage(number, "memory", bytes, (ask.memory, best.memory)),
             Self::Disk => shortage(number, "disk", bytes, (ask.disk, best.disk)),
-            Self::Port(protocol, port) => taken(number, protocol, port),
+            Self::Port(protocol, port) => taken(number, *protocol, *port),
+            Self::Match(constraint) => {
+                format!("{} \"{constraint}\"", number.choose("does not match", "do not match"))
+            }
+            Self::Rival { name, value } => rival(number, name, value),
         }
     }
 }
@@ -83,47 +97,36 @@ impl Lack {
 pub(super) fn none_of(
     open: &[Candidate],
     free: &[Free],
-    closed: &BTreeMap<NodeName, Closed>,
+    closed: &[Candidate],
+    spec: &TaskSpec,
     ask: &Ask,
 ) -> Unplaceable {
     if open.is_empty() && closed.is_empty() {
         return Unplaceable("no node fits: no node has joined".to_owned());
     }
-    let closed = closed.values().fold(BTreeMap::new(), |mut counts, why| {
+    let closed = closed.iter().filter_map(Closed::of).fold(BTreeMap::new(), |mut counts, why| {
         *counts.entry(why).or_insert(0) += 1;
         counts
     });
     let closed = closed.iter().map(|(why, count)| format!("{count} {}", why.sentence(Number::of(*count))));
-    let reasons: Vec<String> = lacks(open, free, ask).into_iter().chain(closed).collect();
+    let reasons: Vec<String> = lacks(open, free, spec, ask).into_iter().chain(closed).collect();
     Unplaceable(format!("no node fits: {}", reasons.join(", ")))
 }
 
-/// Counts what the `open` nodes lack.
-fn lacks(open: &[Candidate], free: &[Free], ask: &Ask) -> Vec<String> {
-    let mut shortages = [(Lack::Cpu, 0), (Lack::Memory, 0), (Lack::Disk, 0)];
-    let mut best = [Free::default(); 3];
-    let mut ports: BTreeMap<(Protocol, u16), usize> = BTreeMap::new();
+/// Counts what the `open` nodes lack, with the most that any of those has.
+fn lacks(open: &[Candidate], free: &[Free], spec: &TaskSpec, ask: &Ask) -> Vec<String> {
+    let mut counts: BTreeMap<Lack<'_>, (usize, Free)> = BTreeMap::new();
     for (node, free) in open.iter().zip(free) {
-        let at = match Lack::of(node, *free, ask) {
-            Some(Lack::Cpu) => 0,
-            Some(Lack::Memory) => 1,
-            Some(Lack::Disk) => 2,
-            Some(Lack::Port(protocol, port)) => {
-                *ports.entry((protocol, port)).or_default() += 1;
-                continue;
-            }
-            None => continue,
-        };
-        shortages[at].1 += 1;
-        best[at] = best[at].most(*free);
+        if let Some(lack) = Lack::of(node, *free, spec, ask) {
+            let (count, best) = counts.entry(lack).or_default();
+            *count += 1;
+            *best = best.most(*free);
+        }
     }
-    let ports = ports.into_iter().map(|((protocol, port), count)| (Lack::Port(protocol, port), count));
-    let counted =
-        shortages.into_iter().chain(ports).zip(best.into_iter().chain(std::iter::repeat(Free::default())));
-    counted
-        .filter(|((_, count), _)| *count > 0)
-        .map(|((lack, count), best)| format!("{count} {}", lack.sentence(Number::of(count), ask, best)))
-        .collect()
+    let told = counts
+        .iter()
+        .map(|(lack, (count, best))| format!("{count} {}", lack.sentence(Number::of(*count), ask, *best)));
+    told.collect()
 }
 
 /// Why the node that a task is pinned to does not fit: it has not joined, or takes no tasks.
@@ -133,8 +136,13 @@ pub(super) fn pinned_to_closed(name: &NodeName, closed: Option<Closed>) -> Unpla
 }
 
 /// Why the open node that a task is pinned to does not fit; `None` when it does.
-pub(super) fn pinned_to_open(node: &Candidate, free: Free, ask: &Ask) -> Option<Unplaceable> {
-    let reason = Lack::of(node, free, ask)?.sentence(Number::One, ask, free);
+pub(super) fn pinned_to_open(
+    node: &Candidate,
+    free: Free,
+    spec: &TaskSpec,
+    ask: &Ask,
+) -> Option<Unplaceable> {
+    let reason = Lack::of(node, free, spec, ask)?.sentence(Number::One, ask, free);
     Some(Unplaceable(format!("it is pinned to {}, which {reason}", node.name)))
 }
 
@@ -174,4 +182,11 @@ fn taken(number: Number, protocol: Protocol, port: u16) -> String {
     let have = number.choose("has", "have");
     let suffix = if protocol == Protocol::Tcp { String::new() } else { format!("/{}", protocol.word()) };
     format!("{have} host port {port}{suffix} taken by another task")
+}
+
+fn rival(number: Number, name: &str, value: &str) -> String {
+    let runs = number.choose("runs a task", "run a task");
+    // Both are a stranger's words.
+    let shown: String = format!("{name}={value}").chars().take(64).collect();
+    format!("{runs} with the same label {}", shown.escape_debug())
 }

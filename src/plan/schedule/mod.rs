@@ -1,14 +1,19 @@
-//! Where a task goes: which nodes have room, and which of them is best.
+//! Where a task goes: which nodes it may be on, which of them have room, and which of those is best.
 //!
-//! [`Pass`] is the way in. Each scheduler is one function in a file of its own: what a node costs. To add one:
+//! [`Pass`] is the way in. `field` keeps apart who matches a task's constraints and how its preferences like
+//! them, `room` who has room, `kin` who has a task beside which it may not be. Each scheduler is one function in a file of its own: what a node costs. To add one:
 //! such a file, a word in [`crate::model::node::SchedulerKind`], a line in `Pass::choose`.
 
 mod amount;
 mod binpack;
 mod epvm;
 mod explain;
+mod field;
 mod greedy;
+mod kin;
+mod matching;
 mod pass;
+mod points;
 mod room;
 mod roundrobin;
 mod spread;
@@ -18,13 +23,15 @@ mod tree;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::model::id::NodeName;
 use crate::model::node::{Availability, NodeLoad, NodeState};
 use crate::model::spec::{Protocol, TaskSpec};
 
 pub use explain::Unplaceable;
+pub use kin::Kin;
 pub use pass::Pass;
 
 /// What the live tasks of a node hold of it.
@@ -40,6 +47,8 @@ pub struct Usage {
     pub disk: u64,
     /// Fixed host ports.
     pub ports: BTreeSet<(Protocol, u16)>,
+    /// Their labels.
+    pub kin: Kin,
 }
 
 impl Usage {
@@ -50,6 +59,7 @@ impl Usage {
         self.memory += spec.memory;
         self.disk += spec.disk;
         self.ports.extend(spec.fixed_host_ports());
+        self.kin.add(spec);
     }
 
     /// Counts a task out.
@@ -61,6 +71,7 @@ impl Usage {
         for port in spec.fixed_host_ports() {
             self.ports.remove(&port);
         }
+        self.kin.remove(spec);
         if self.tasks == 0 {
             // What rounding left behind must not grow over the years.
             self.cpu = 0.0;
@@ -71,6 +82,19 @@ impl Usage {
 /// What a task without a CPU limit is taken to add to the CPU use of its node until that is measured: a
 /// hundredth. Without it, `greedy` would put all that it places at one time on one node.
 const UNLIMITED_STEP: f64 = 0.01;
+
+/// What constraints can ask of a node beside what placement counts.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Description {
+    /// Its address.
+    pub ip: String,
+    /// Version of its Docker Engine; empty = not known.
+    pub engine: String,
+    /// Version of its orc; empty = not known.
+    pub version: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+}
 
 /// A node as placement sees it.
 #[derive(Debug, Clone, PartialEq)]
@@ -91,6 +115,8 @@ pub struct Candidate {
     pub load: NodeLoad,
     /// What its live tasks hold.
     pub usage: Usage,
+    /// What else constraints can ask for.
+    pub description: Arc<Description>,
 }
 
 impl Candidate {

@@ -1,13 +1,15 @@
 //! What the schedulers choose, worked out by hand and compared with a look at every node.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 
 use super::standing::{Cost, Standing};
-use super::{Candidate, Pass, Usage, binpack, epvm, greedy, room, spread};
+use super::{Candidate, Description, Pass, Usage, binpack, epvm, greedy, room, spread};
 use crate::model::id::NodeName;
 use crate::model::node::{Availability, NodeLoad, NodeState, SchedulerKind};
+use crate::model::placement::{Fact, Placement, Wish};
 use crate::model::spec::{HostPort, Port, PublishMode, TaskSpec};
 
 const GIB: u64 = 1 << 30;
@@ -23,6 +25,7 @@ fn node(name: &str) -> Candidate {
         disk: 100 * GIB,
         load: NodeLoad::default(),
         usage: Usage::default(),
+        description: Arc::default(),
     }
 }
 
@@ -300,6 +303,200 @@ mod words {
     }
 }
 
+mod rules {
+    use super::*;
+
+    /// An idle node with labels: `n1 zone=a disk=ssd`.
+    fn labelled(text: &str) -> Candidate {
+        let mut words = text.split(' ');
+        let node = node(words.next().unwrap());
+        let labels = words.filter_map(|word| word.split_once('='));
+        let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Candidate { description: Arc::new(Description { labels, ..Description::default() }), ..node }
+    }
+
+    fn zones() -> Vec<Candidate> {
+        ["n1 zone=a disk=ssd", "n2 zone=a", "n3 zone=b disk=ssd", "n4 zone=b", "n5"].map(labelled).into()
+    }
+
+    /// A task with the label `app`, and such a placement.
+    fn task(app: &str, placement: serde_json::Value) -> TaskSpec {
+        let labels = BTreeMap::from([("app".to_owned(), app.to_owned())]);
+        TaskSpec { labels, placement: serde_json::from_value(placement).unwrap(), ..unlimited() }
+    }
+
+    fn constrained(constraints: &[&str]) -> TaskSpec {
+        task("web", serde_json::json!({ "Constraints": constraints }))
+    }
+
+    fn preferring(preferences: &serde_json::Value) -> TaskSpec {
+        task("web", serde_json::json!({ "Preferences": preferences }))
+    }
+
+    fn apart(app: &str) -> TaskSpec {
+        task(app, serde_json::json!({ "AntiAffinity": ["app"] }))
+    }
+
+    fn placed(nodes: Vec<Candidate>, specs: &[TaskSpec]) -> Vec<String> {
+        places(&mut Pass::new(SchedulerKind::Spread, nodes, None), specs)
+    }
+
+    #[test]
+    fn a_task_goes_only_where_all_its_constraints_match() {
+        for (constraints, nodes) in [
+            (vec!["node.labels.zone==a"], ["n1", "n2", "n1"]),
+            (vec!["node.labels.zone==b", "node.labels.disk"], ["n3", "n3", "n3"]),
+            (vec!["!node.labels.zone"], ["n5", "n5", "n5"]),
+            (vec!["node.name not in (n1,n2,n5)", "node.cores>=4"], ["n3", "n4", "n3"]),
+        ] {
+            for kind in [SchedulerKind::Roundrobin, SchedulerKind::Spread] {
+                let mut pass = Pass::new(kind, zones(), None);
+                assert_eq!(places(&mut pass, &vec![constrained(&constraints); 3]), nodes, "{constraints:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_fact_of_a_node_can_be_asked_for() {
+        let mut node = labelled("n1 zone=a");
+        node.description = Arc::new(Description {
+            ip: "10.0.0.1".to_owned(),
+            engine: "24.0.7".to_owned(),
+            version: "0.1.0".to_owned(),
+            labels: node.description.labels.clone(),
+        });
+        for matching in [
+            "node.name==n1",
+            "node.ip==10.0.0.1",
+            "node.engine>=24",
+            "node.version<1",
+            "node.cores==4",
+            "node.memory>=8GiB",
+            "node.disk<101GiB",
+            "node.labels.zone==a",
+        ] {
+            assert_eq!(placed(vec![node.clone()], &[constrained(&[matching])]), ["n1"], "{matching}");
+        }
+        for failing in [
+            "node.name!=n1",
+            "node.ip==10.0.0.2",
+            "node.engine<24",
+            "node.version>=1",
+            "node.cores<4",
+            "node.memory>8GiB",
+            "node.disk>=101GiB",
+            "node.labels.zone!=a",
+        ] {
+            let told = format!("no node fits: 1 does not match \"{failing}\"");
+            assert_eq!(placed(vec![node.clone()], &[constrained(&[failing])]), [told]);
+        }
+    }
+
+    #[test]
+    fn tasks_that_keep_apart_share_no_node_whichever_came_first() {
+        let plain = task("web", serde_json::json!({}));
+        let nodes = || idle(&["n1", "n2"]);
+        let full = "no node fits: 2 run a task with the same label app=web";
+        assert_eq!(placed(nodes(), &vec![apart("web"); 3]), ["n1", "n2", full]);
+        assert_eq!(placed(nodes(), &[apart("web"), plain.clone(), plain.clone()]), ["n1", "n2", "n2"]);
+        assert_eq!(placed(nodes(), &[plain.clone(), plain.clone(), apart("web")]), ["n1", "n2", full]);
+        assert_eq!(placed(nodes(), &[apart("web"), apart("db")]), ["n1", "n2"]);
+        assert_eq!(placed(idle(&["n1"]), &[apart("web"), apart("db")]), ["n1", "n1"]);
+    }
+
+    #[test]
+    fn a_preferred_node_is_taken_as_long_as_it_has_room() {
+        let preferences = serde_json::json!([{ "Prefer": "node.labels.disk==ssd", "Weight": 1 }]);
+        let large = TaskSpec { memory: 5 * GIB, ..preferring(&preferences) };
+        assert_eq!(placed(zones(), &vec![large; 5]), ["n1", "n3", "n2", "n4", "n5"]);
+    }
+
+    #[test]
+    fn weights_add_up_and_below_zero_they_keep_away() {
+        let preferences = serde_json::json!([
+            { "Prefer": "node.labels.zone==a", "Weight": 10 },
+            { "Prefer": "node.labels.zone==b", "Weight": 6 },
+            { "Prefer": "node.labels.disk==ssd", "Weight": -5 },
+        ]);
+        // n1 10 − 5, n2 10, n3 6 − 5, n4 6, n5 0.
+        let large = TaskSpec { memory: 5 * GIB, ..preferring(&preferences) };
+        assert_eq!(placed(zones(), &vec![large; 5]), ["n2", "n4", "n1", "n3", "n5"]);
+    }
+
+    #[test]
+    fn spread_evens_out_tasks_over_the_values_of_a_label() {
+        let spread =
+            preferring(&serde_json::json!([{ "Spread": { "SpreadDescriptor": "node.labels.zone" } }]));
+        // n5 has no zone, which is a zone of its own.
+        assert_eq!(placed(zones(), &vec![spread.clone(); 6]), ["n1", "n3", "n5", "n2", "n4", "n5"]);
+        let mut busy = zones();
+        busy[0].usage.tasks = 4;
+        busy[4].usage.tasks = 3;
+        assert_eq!(placed(busy, &vec![spread; 5]), ["n3", "n4", "n3", "n4", "n5"]);
+    }
+
+    #[test]
+    fn spread_of_a_label_counts_the_tasks_with_its_value_alone() {
+        let spread = serde_json::json!({ "Spread": { "SpreadDescriptor": "node.labels.zone", "Of": "app" } });
+        let web =
+            task("web", serde_json::json!({ "Constraints": ["node.labels.zone"], "Preferences": [spread] }));
+        let other = task("db", serde_json::json!({ "Constraints": ["node.labels.zone==b"] }));
+        let specs = [other.clone(), other, web.clone(), web.clone(), web.clone(), web];
+        assert_eq!(placed(zones(), &specs), ["n3", "n4", "n1", "n3", "n2", "n4"]);
+    }
+
+    #[test]
+    fn weights_of_prefer_and_spread_trade_as_the_documentation_says() {
+        let preferences = serde_json::json!([
+            { "Prefer": "node.labels.zone==a", "Weight": 10 },
+            { "Spread": { "SpreadDescriptor": "node.labels.zone" }, "Weight": 50 },
+        ]);
+        let nodes = vec![labelled("n1 zone=a"), labelled("n2 zone=b")];
+        let placed = placed(nodes, &vec![preferring(&preferences); 100]);
+        assert_eq!(placed.iter().filter(|node| *node == "n1").count(), 60);
+    }
+
+    #[test]
+    fn tasks_on_nodes_that_take_no_more_count_where_they_are() {
+        let mut draining = Candidate { availability: Availability::Drain, ..labelled("n0 zone=a") };
+        draining.usage.tasks = 2;
+        let nodes = vec![draining, labelled("n1 zone=a"), labelled("n2 zone=b")];
+        let spread =
+            preferring(&serde_json::json!([{ "Spread": { "SpreadDescriptor": "node.labels.zone" } }]));
+        assert_eq!(placed(nodes, &vec![spread; 4]), ["n2", "n2", "n1", "n2"]);
+    }
+
+    #[test]
+    fn a_refusal_says_what_each_group_of_nodes_lacks() {
+        let mut nodes = zones();
+        nodes[0].usage.memory = 7 * GIB - GIB / 4;
+        nodes[1].usage.memory = 7 * GIB;
+        nodes.push(labelled("n6 zone=a"));
+        nodes[5].usage.add(&apart("web"));
+        nodes.push(Candidate { availability: Availability::Drain, ..labelled("n7 zone=a") });
+        let rules = serde_json::json!({ "Constraints": ["node.labels.zone==a"], "AntiAffinity": ["app"] });
+        let refusal = placed(nodes, &[TaskSpec { memory: 4 * GIB, ..task("web", rules) }]);
+        assert_eq!(
+            refusal,
+            [
+                "no node fits: 2 lack memory (want 4 GiB, best has 1.2 GiB free), 3 do not match \"node.labels.zone==a\", \
+              1 runs a task with the same label app=web, 1 is draining"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_pinned_task_keeps_to_its_rules() {
+        let mut pass = Pass::new(SchedulerKind::Spread, zones(), None);
+        let n1 = name("n1");
+        let refusal = pass.place(&constrained(&["node.labels.zone==b"]), Some(&n1)).unwrap_err().to_string();
+        assert_eq!(refusal, "it is pinned to n1, which does not match \"node.labels.zone==b\"");
+        assert_eq!(pass.place(&apart("web"), Some(&n1)), Ok(n1.clone()));
+        let refusal = pass.place(&apart("web"), Some(&n1)).unwrap_err().to_string();
+        assert_eq!(refusal, "it is pinned to n1, which runs a task with the same label app=web");
+    }
+}
+
 mod properties {
     use super::*;
 
@@ -308,8 +505,17 @@ mod properties {
         let state = prop_oneof![6 => Just(NodeState::Ready), 1 => Just(NodeState::Degraded), 1 => Just(NodeState::Unreachable)];
         let availability = prop_oneof![6 => Just(Availability::Active), 1 => Just(Availability::Pause), 1 => Just(Availability::Drain)];
         let used = (0..4_u32, 0..8_u32, 0..5_u64, 0..4_u32);
-        (state, availability, 1..5_u32, 1..5_u64, used).prop_map(
-            |(state, availability, cores, memory, (tasks, cpu, used_memory, load))| Candidate {
+        let labels = (prop::sample::select(vec!["", "a", "b"]), prop::sample::select(vec!["", "ssd"]));
+        (state, availability, 1..5_u32, 1..5_u64, used, labels).prop_map(
+            |(state, availability, cores, memory, (tasks, cpu, used_memory, load), (zone, disk))| Candidate {
+                description: Arc::new(Description {
+                    labels: [("zone", zone), ("disk", disk)]
+                        .into_iter()
+                        .filter(|(_, value)| !value.is_empty())
+                        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                        .collect(),
+                    ..Description::default()
+                }),
                 state,
                 availability,
                 cores: f64::from(cores),
@@ -338,12 +544,54 @@ mod properties {
 
     fn any_spec() -> impl Strategy<Value = TaskSpec> {
         let port = prop_oneof![4 => Just(None), 1 => (8080..8083_u16).prop_map(Some)];
-        (0..8_u32, 0..6_u64, 0..3_u64, port).prop_map(|(cpu, memory, disk, port)| TaskSpec {
-            cpu: f64::from(cpu) / 5.0,
-            memory: memory * GIB / 4,
-            disk: disk * GIB / 2,
-            ..port.map_or_else(unlimited, with_host_port)
-        })
+        (0..8_u32, 0..6_u64, 0..3_u64, port, any_rules()).prop_map(
+            |(cpu, memory, disk, port, (app, placement))| TaskSpec {
+                cpu: f64::from(cpu) / 5.0,
+                memory: memory * GIB / 4,
+                disk: disk * GIB / 2,
+                labels: BTreeMap::from([("app".to_owned(), app.to_owned())]),
+                placement,
+                ..port.map_or_else(unlimited, with_host_port)
+            },
+        )
+    }
+
+    /// Rules, and what each means, in other words than the product's.
+    type Rule = (&'static str, fn(&Candidate) -> bool);
+    const RULES: [Rule; 4] = [
+        ("node.labels.zone==a", |node| label(node, "zone") == Some("a")),
+        ("node.labels.disk", |node| label(node, "disk").is_some()),
+        ("node.cores>=3", |node| node.cores >= 3.0),
+        ("node.labels.zone!=b", |node| label(node, "zone") != Some("b")),
+    ];
+
+    fn label<'a>(node: &'a Candidate, name: &str) -> Option<&'a str> {
+        node.description.labels.get(name).map(String::as_str)
+    }
+
+    fn means(rule: &str, node: &Candidate) -> bool {
+        RULES.iter().find(|(text, _)| *text == rule).unwrap().1(node)
+    }
+
+    fn any_rules() -> impl Strategy<Value = (&'static str, Placement)> {
+        let rule = || prop::sample::select(RULES.map(|(text, _)| text).to_vec());
+        let prefer = (rule(), 1..4_i64)
+            .prop_map(|(rule, weight)| serde_json::json!({ "Prefer": rule, "Weight": weight * 25 - 60 }));
+        let of = prop::sample::select(vec![None, Some("app")]);
+        let over = prop::sample::select(vec!["node.labels.zone", "node.labels.disk", "node.name"]);
+        let spread = (over, of, 1..3_i64).prop_map(
+            |(over, of, weight)| serde_json::json!({ "Spread": { "SpreadDescriptor": over, "Of": of }, "Weight": weight * 30 }),
+        );
+        let constraints = prop_oneof![3 => Just(Vec::new()), 1 => prop::collection::vec(rule(), 1..3)];
+        let preferences =
+            prop_oneof![3 => Just(Vec::new()), 1 => prop::collection::vec(prop_oneof![prefer, spread], 1..3)];
+        let apart = prop_oneof![4 => Just(Vec::new()), 1 => Just(vec!["app"])];
+        (prop::sample::select(vec!["web", "db"]), constraints, preferences, apart).prop_map(
+            |(app, constraints, preferences, apart)| {
+                let json = serde_json::json!({ "Constraints": constraints, "Preferences": preferences, "AntiAffinity": apart });
+                (app, serde_json::from_value(json).unwrap())
+            },
+        )
     }
 
     fn any_kind() -> impl Strategy<Value = SchedulerKind> {
@@ -360,28 +608,74 @@ mod properties {
             && enough_bytes(spec.memory, node.usage.memory, node.memory)
             && enough_bytes(spec.disk, node.usage.disk, node.disk)
             && spec.fixed_host_ports().all(|port| !node.usage.ports.contains(&port))
+            && spec.placement.constraints.iter().all(|rule| means(rule.text(), node))
+    }
+
+    fn app(spec: &TaskSpec) -> &str {
+        &spec.labels["app"]
+    }
+
+    /// Whether one of them keeps apart from the other.
+    fn rivals(one: &TaskSpec, other: &TaskSpec) -> bool {
+        app(one) == app(other) && [one, other].iter().any(|spec| !spec.placement.anti_affinity.is_empty())
     }
 
     /// The same rules by a look at every node, in the order of their names.
     struct Naive {
         kind: SchedulerKind,
         nodes: Vec<(Candidate, Standing)>,
+        placed: Vec<(usize, TaskSpec)>,
         next: usize,
     }
 
     impl Naive {
         fn place(&mut self, spec: &TaskSpec) -> Option<NodeName> {
             let ask = room::Ask::of(spec);
-            let fitting = (0..self.nodes.len()).filter(|at| fits(&self.nodes[*at].0, spec));
+            let fitting = (0..self.nodes.len())
+                .filter(|at| fits(&self.nodes[*at].0, spec) && self.free_of_rivals(*at, spec));
             let chosen = fitting.min_by(|one, other| {
-                let costs = (self.cost(*one, &ask), self.cost(*other, &ask));
-                costs.0.partial_cmp(&costs.1).unwrap()
+                let ranks = [*one, *other].map(|at| (-self.points(at, spec), self.cost(at, &ask)));
+                ranks[0].partial_cmp(&ranks[1]).unwrap()
             })?;
             let (node, standing) = &mut self.nodes[chosen];
             node.place(spec);
             *standing = Standing::of(node);
             self.next = chosen + 1;
+            self.placed.push((chosen, spec.clone()));
             Some(node.name.clone())
+        }
+
+        fn free_of_rivals(&self, at: usize, spec: &TaskSpec) -> bool {
+            self.placed.iter().all(|(there, other)| *there != at || !rivals(spec, other))
+        }
+
+        /// In millionths of a point.
+        fn points(&self, at: usize, spec: &TaskSpec) -> i64 {
+            let each = spec.placement.preferences.iter().map(|preference| {
+                let weight = i64::from(preference.weight.number()) * 1_000_000;
+                match &preference.wish {
+                    Wish::Prefer(rule) => weight * i64::from(means(rule.text(), &self.nodes[at].0)),
+                    Wish::Spread(spread) => {
+                        let tasks = |at: usize| match &spread.of {
+                            None => i64::from(self.nodes[at].0.usage.tasks),
+                            Some(_) => self
+                                .placed
+                                .iter()
+                                .filter(|(there, other)| *there == at && app(other) == app(spec))
+                                .count() as i64,
+                        };
+                        let place = |at: usize| match &spread.over {
+                            Fact::Label(name) => label(&self.nodes[at].0, name).unwrap_or_default(),
+                            _ => self.nodes[at].0.name.as_str(),
+                        };
+                        let total: i64 = (0..self.nodes.len()).map(tasks).sum();
+                        let here: i64 =
+                            (0..self.nodes.len()).filter(|other| place(*other) == place(at)).map(tasks).sum();
+                        if total == 0 { weight } else { weight * (total - here) / total }
+                    }
+                }
+            });
+            each.sum()
         }
 
         fn cost(&self, at: usize, ask: &room::Ask) -> Cost {
@@ -405,7 +699,7 @@ mod properties {
             kind in any_kind(), nodes in any_nodes(), specs in prop::collection::vec(any_spec(), 0..40)
         ) {
             let standings = nodes.iter().map(|node| (node.clone(), Standing::of(node))).collect();
-            let mut naive = Naive { kind, nodes: standings, next: 0 };
+            let mut naive = Naive { kind, nodes: standings, placed: Vec::new(), next: 0 };
             let mut pass = Pass::new(kind, nodes, None);
             for spec in &specs {
                 prop_assert_eq!(pass.place(spec, None).ok(), naive.place(spec));
@@ -419,13 +713,17 @@ mod properties {
             let mut pass = Pass::new(kind, nodes.clone(), None);
             let mut nodes: BTreeMap<NodeName, Candidate> =
                 nodes.into_iter().map(|node| (node.name.clone(), node)).collect();
+            let mut placed: Vec<(NodeName, &TaskSpec)> = Vec::new();
             for spec in &specs {
+                let rival = |name: &NodeName| placed.iter().any(|(there, other)| there == name && rivals(spec, other));
                 if let Ok(name) = pass.place(spec, None) {
                     let node = nodes.get_mut(&name).unwrap();
                     prop_assert!(fits(node, spec), "{} on {:?}", serde_json::to_string(spec).unwrap(), node);
+                    prop_assert!(!rival(&name), "beside a rival on {}", name);
                     node.usage.add(spec);
+                    placed.push((name, spec));
                 } else {
-                    prop_assert!(nodes.values().all(|node| !fits(node, spec)));
+                    prop_assert!(nodes.iter().all(|(name, node)| !fits(node, spec) || rival(name)));
                 }
             }
         }

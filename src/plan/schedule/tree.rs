@@ -81,20 +81,20 @@ impl Tree {
         }
     }
 
-    /// The node of least `cost` among those in `range` that have room for `ask` and that `admits` takes;
-    /// among equals the first.
+    /// The node of least `cost` among those in `range` that have room for `ask` and that `admits` takes, and its
+    /// cost; among equals the first.
     pub(super) fn best(
         &self,
         range: Range<usize>,
         ask: &Ask,
         cost: impl Fn(&Standing) -> Cost,
         admits: impl Fn(usize) -> bool,
-    ) -> Option<usize> {
+    ) -> Option<(Cost, usize)> {
         let mut search = Search { places: &self.places, range, ask, cost, admits, found: None };
         if let Some(promise) = search.promise(1) {
             search.descend(1, promise);
         }
-        search.found.map(|(_, node)| node)
+        search.found
     }
 
     /// Makes neighbours of nodes that are alike.
