@@ -16,7 +16,7 @@ pub(super) fn task(fields: &Value) -> Task {
         "UpdatedAt": "2026-11-22T07:27:00.000000000Z", "HealthCheck": "", "RestartCount": 0, "HostPorts": null,
         "Cmd": null, "Entrypoint": null, "Env": [], "WorkingDir": "", "User": "", "Labels": {}, "StopSignal": "",
         "StopTimeout": null, "PublishMode": "random", "PullPolicy": "missing", "Mounts": [], "Interval": 0,
-        "Timeout": 0, "Retries": 0, "StartPeriod": 0, "Node": "worker-1", "Attempt": 1, "ExitCode": null,
+        "Timeout": 0, "Retries": 0, "StartPeriod": 0, "Placement": null, "Node": "worker-1", "Attempt": 1, "ExitCode": null,
         "Health": "none", "Message": "",
     });
     replace(&mut task, fields);

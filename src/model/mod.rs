@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod container;
+pub mod decision;
 pub mod event;
 pub mod fingerprint;
 pub mod id;

@@ -419,7 +419,7 @@ impl World {
 
     /// A placement: on a node that is heard of, and with room for it.
     pub(crate) fn check_placement(&self, change: &Change) -> Checked {
-        let Change::Place { task, node } = change else { return Ok(()) };
+        let Change::Place { task, node, .. } = change else { return Ok(()) };
         let Some(cluster) = &self.manager.cluster else { return Ok(()) };
         let lease = u64::try_from(self.manager.patience.lease.as_millis()).expect("a short time");
         let heard = self.manager.heard.get(node).copied().unwrap_or(0);

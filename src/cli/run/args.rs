@@ -138,7 +138,6 @@ pub(super) struct LimitArgs {
 
 /// Which nodes it may be on.
 #[derive(Debug, Args)]
-#[expect(clippy::doc_markdown, reason = "clap prints these comments as they are")]
 #[command(next_help_heading = "Placement and waiting")]
 pub(super) struct PlacementArgs {
     /// Only on nodes that match: node.labels.zone==a, 'node.labels.disk in (ssd,nvme)', '!node.labels.gpu',

@@ -101,15 +101,15 @@ impl FromStr for Constraint {
         }
         let fact =
             Fact::from_str(fact).map_err(|problem| format!("in the constraint {shown:?}, {problem}"))?;
-        let test = match (negated, comparison.trim()) {
+        let asked = match (negated, comparison.trim()) {
             (_, "") => existence(&fact, negated),
             (true, _) => {
                 Err(format!("has ! before a comparison; != and \"not in\" are the negated ones. {OPERATORS}"))
             }
             (false, comparison) => comparison_of(&fact, comparison),
         };
-        let test = test.map_err(|problem| format!("the constraint {shown:?} {problem}"))?;
-        Ok(Self { text: text.to_owned(), fact, test })
+        let asked = asked.map_err(|problem| format!("the constraint {shown:?} {problem}"))?;
+        Ok(Self { text: text.to_owned(), fact, test: asked })
     }
 }
 

@@ -20,8 +20,8 @@ impl Cluster {
             }
             Change::Report { node, report } => Ok(self.report(node, report, now)),
             Change::EventsSeen { node, upto } => Ok(self.events_seen(node, *upto)),
-            Change::Place { task, node } => Ok(self.place(*task, node, now)),
-            Change::Unplaceable { task, why } => Ok(self.unplaceable(*task, why, now)),
+            Change::Place { task, node, .. } => Ok(self.place(*task, node, now)),
+            Change::Unplaceable { task, why } => Ok(self.unplaceable(*task, &why.summary, now)),
             Change::Cancel { task } => Ok(self.cancel(*task, now)),
             Change::Lose { node, silent_seconds } => Ok(self.lose(node, *silent_seconds, now)),
             Change::Forget { task } => Ok(self.forget(*task)),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::model::decision::Reasoning;
 use crate::model::event::Event;
 use crate::model::id::{InstanceId, NodeName, RequestId, TaskId};
 use crate::model::node::{NodeFacts, NodeLoad};
@@ -54,13 +55,15 @@ pub enum Change {
         task: TaskId,
         /// Which node.
         node: NodeName,
+        /// Why that one.
+        why: Arc<Reasoning>,
     },
     /// The planner finds no room for a pending task.
     Unplaceable {
         /// Which task.
         task: TaskId,
-        /// Why, in words.
-        why: String,
+        /// Why.
+        why: Arc<Reasoning>,
     },
     /// The planner ends a task that was stopped before it had a node.
     Cancel {

@@ -8,7 +8,7 @@ use crate::model::node::NodeState;
 use crate::model::state::Desired;
 use crate::model::task::Task;
 use crate::model::time::{Now, Timestamp};
-use crate::plan::schedule::Pass;
+use crate::plan::schedule::{Pass, Placed};
 
 /// How patient the planner is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,8 +56,8 @@ fn pending_tasks(cluster: &Cluster) -> Vec<Change> {
     let decide = |task: &Task| match task.desired {
         Desired::Stop => Change::Cancel { task: task.id },
         Desired::Run => match pass.place(&task.spec, task.pinned.as_ref()) {
-            Ok(node) => Change::Place { task: task.id, node },
-            Err(why) => Change::Unplaceable { task: task.id, why: why.to_string() },
+            Ok(Placed { node, reasoning }) => Change::Place { task: task.id, node, why: reasoning },
+            Err(none) => Change::Unplaceable { task: task.id, why: none.reasoning() },
         },
     };
     fresh.map(decide).collect()

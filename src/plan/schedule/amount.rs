@@ -1,5 +1,6 @@
 //! Amounts as people read them, rounded so that what is wanted never reads as little as what there is.
 
+use super::points::{POINT, Points};
 use super::room::NanoCores;
 
 /// Which way a figure with too many digits goes.
@@ -38,6 +39,18 @@ pub(super) fn cores(amount: NanoCores, rounding: Rounding) -> String {
     format!("{} {noun}", decimal(hundredths, 2))
 }
 
+/// `37.5`: up to two digits after the point.
+pub(super) fn points(amount: Points) -> String {
+    let hundredths = u128::from(amount.unsigned_abs()) / u128::from(POINT.unsigned_abs() / 100);
+    let sign = if amount < 0 { "-" } else { "" };
+    format!("{sign}{}", decimal(hundredths, 2))
+}
+
+/// `35 %`
+pub(super) fn percent(share: f64) -> String {
+    format!("{:.0} %", share * 100.0)
+}
+
 /// A number of tenths, hundredths … without zeros at its end.
 fn decimal(number: u128, digits: usize) -> String {
     let text = format!("{number:0width$}", width = digits + 1);
@@ -70,6 +83,14 @@ mod tests {
         assert_eq!(bytes(4 * GIB + 1, Rounding::Down), "4 GiB");
         assert_eq!(cores(333_333_333, Rounding::Up), "0.34 cores");
         assert_eq!(cores(333_333_333, Rounding::Down), "0.33 cores");
+    }
+
+    #[test]
+    fn points_have_a_sign_and_up_to_two_digits() {
+        assert_eq!(points(37_500_000), "37.5");
+        assert_eq!(points(-33_333_333), "-33.33");
+        assert_eq!(points(0), "0");
+        assert_eq!(percent(0.354), "35 %");
     }
 
     #[test]

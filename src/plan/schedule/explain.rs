@@ -1,11 +1,14 @@
 //! Why no node fits, in words.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::Candidate;
 use super::amount::{Rounding, bytes, cores};
 use super::matching::mismatch;
+use super::nodes::Nodes;
 use super::room::{Ask, Free, taken_port};
+use crate::model::decision::{LeftOut, Reasoning};
 use crate::model::id::NodeName;
 use crate::model::node::{Availability, NodeState};
 use crate::model::placement::Constraint;
@@ -13,8 +16,15 @@ use crate::model::spec::{Protocol, TaskSpec};
 
 /// Why a task cannot be placed now: a sentence for its owner.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Unplaceable(String);
+#[error("{}", .0.summary)]
+pub struct Unplaceable(Arc<Reasoning>);
+
+impl Unplaceable {
+    /// The sentence, and which nodes it is about.
+    pub fn reasoning(&self) -> Arc<Reasoning> {
+        self.0.clone()
+    }
+}
 
 /// Why a node takes no tasks at all, in the order in which it is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,7 +61,7 @@ impl Closed {
 
 /// Why a node that takes tasks does not fit this one: the first reason, in the order in which it is told.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Lack<'a> {
+pub(super) enum Lack<'a> {
     Cpu,
     Memory,
     Disk,
@@ -62,7 +72,7 @@ enum Lack<'a> {
 
 impl<'a> Lack<'a> {
     /// What a node is comes before what it has left: where a task may never go, it is no use to make room.
-    fn of(node: &Candidate, free: Free, spec: &'a TaskSpec, ask: &Ask) -> Option<Self> {
+    pub(super) fn of(node: &Candidate, free: Free, spec: &'a TaskSpec, ask: &Ask) -> Option<Self> {
         if let Some(constraint) = mismatch(node, spec.placement.constraints.iter()) {
             return Some(Self::Match(constraint));
         }
@@ -85,54 +95,92 @@ impl<'a> Lack<'a> {
             Self::Memory => shortage(number, "memory", bytes, (ask.memory, best.memory)),
             Self::Disk => shortage(number, "disk", bytes, (ask.disk, best.disk)),
             Self::Port(protocol, port) => taken(number, *protocol, *port),
-            Self::Match(constraint) => {
-                format!("{} \"{constraint}\"", number.choose("does not match", "do not match"))
-            }
+            Self::Match(constraint) => does_not_match(number, constraint),
             Self::Rival { name, value } => rival(number, name, value),
         }
     }
 }
 
-/// Why none of the nodes fits: each counted once. `free` is what the `open` ones have left.
-pub(super) fn none_of(
-    open: &[Candidate],
-    free: &[Free],
-    closed: &[Candidate],
-    spec: &TaskSpec,
-    ask: &Ask,
-) -> Unplaceable {
-    if open.is_empty() && closed.is_empty() {
-        return Unplaceable("no node fits: no node has joined".to_owned());
+/// Why none of the nodes fits: each counted once.
+pub(super) fn none_of(nodes: &Nodes, spec: &TaskSpec, ask: &Ask) -> Unplaceable {
+    if nodes.count() == 0 {
+        return refusal("no node fits: no node has joined".to_owned(), Vec::new());
     }
-    let closed = closed.iter().filter_map(Closed::of).fold(BTreeMap::new(), |mut counts, why| {
-        *counts.entry(why).or_insert(0) += 1;
-        counts
-    });
-    let closed = closed.iter().map(|(why, count)| format!("{count} {}", why.sentence(Number::of(*count))));
-    let reasons: Vec<String> = lacks(open, free, spec, ask).into_iter().chain(closed).collect();
-    Unplaceable(format!("no node fits: {}", reasons.join(", ")))
+    let left_out = left_out(nodes, spec, ask);
+    let reasons: Vec<String> = left_out.iter().map(|out| format!("{} {}", out.count, out.reason)).collect();
+    refusal(format!("no node fits: {}", reasons.join(", ")), left_out)
 }
 
-/// Counts what the `open` nodes lack, with the most that any of those has.
-fn lacks(open: &[Candidate], free: &[Free], spec: &TaskSpec, ask: &Ask) -> Vec<String> {
-    let mut counts: BTreeMap<Lack<'_>, (usize, Free)> = BTreeMap::new();
-    for (node, free) in open.iter().zip(free) {
+fn refusal(summary: String, left_out: Vec<LeftOut>) -> Unplaceable {
+    Unplaceable(Arc::new(Reasoning { summary, fit: Vec::new(), left_out }))
+}
+
+/// Every node that does not fit, by the reason.
+pub(super) fn left_out(nodes: &Nodes, spec: &TaskSpec, ask: &Ask) -> Vec<LeftOut> {
+    lacking(nodes, spec, ask).into_iter().chain(closed(nodes)).collect()
+}
+
+/// What the open nodes lack, with the most that any of those has.
+fn lacking(nodes: &Nodes, spec: &TaskSpec, ask: &Ask) -> Vec<LeftOut> {
+    let mut groups: BTreeMap<Lack<'_>, (Names, Free)> = BTreeMap::new();
+    for (node, free) in nodes.open.iter().zip(&nodes.free) {
         if let Some(lack) = Lack::of(node, *free, spec, ask) {
-            let (count, best) = counts.entry(lack).or_default();
-            *count += 1;
+            let (names, best) = groups.entry(lack).or_default();
+            names.add(node, nodes);
             *best = best.most(*free);
         }
     }
-    let told = counts
-        .iter()
-        .map(|(lack, (count, best))| format!("{count} {}", lack.sentence(Number::of(*count), ask, *best)));
+    let told = groups.into_iter().map(|(lack, (names, best))| {
+        let reason = lack.sentence(Number::of(names.count), ask, best);
+        names.left_out(reason)
+    });
     told.collect()
+}
+
+/// Why nodes take no tasks.
+pub(super) fn closed(nodes: &Nodes) -> Vec<LeftOut> {
+    let mut groups: BTreeMap<Closed, Names> = BTreeMap::new();
+    for node in &nodes.closed {
+        if let Some(why) = Closed::of(node) {
+            groups.entry(why).or_default().add(node, nodes);
+        }
+    }
+    let told = groups.into_iter().map(|(why, names)| {
+        let reason = why.sentence(Number::of(names.count)).to_owned();
+        names.left_out(reason)
+    });
+    told.collect()
+}
+
+/// So many nodes do not match a constraint, on a cluster where none is named.
+pub(super) fn mismatched(constraint: &Constraint, count: usize) -> LeftOut {
+    LeftOut { reason: does_not_match(Number::of(count), constraint), count, nodes: Vec::new() }
+}
+
+/// Nodes of one reason; on a large cluster only their number.
+#[derive(Default)]
+struct Names {
+    count: usize,
+    names: Vec<NodeName>,
+}
+
+impl Names {
+    fn add(&mut self, node: &Candidate, of: &Nodes) {
+        self.count += 1;
+        if !of.are_many() {
+            self.names.push(node.name.clone());
+        }
+    }
+
+    fn left_out(self, reason: String) -> LeftOut {
+        LeftOut { reason, count: self.count, nodes: self.names }
+    }
 }
 
 /// Why the node that a task is pinned to does not fit: it has not joined, or takes no tasks.
 pub(super) fn pinned_to_closed(name: &NodeName, closed: Option<Closed>) -> Unplaceable {
     let reason = closed.map_or("has not joined", |closed| closed.sentence(Number::One));
-    Unplaceable(format!("it is pinned to {name}, which {reason}"))
+    pinned(name, reason.to_owned())
 }
 
 /// Why the open node that a task is pinned to does not fit; `None` when it does.
@@ -143,7 +191,12 @@ pub(super) fn pinned_to_open(
     ask: &Ask,
 ) -> Option<Unplaceable> {
     let reason = Lack::of(node, free, spec, ask)?.sentence(Number::One, ask, free);
-    Some(Unplaceable(format!("it is pinned to {}, which {reason}", node.name)))
+    Some(pinned(&node.name, reason))
+}
+
+fn pinned(name: &NodeName, reason: String) -> Unplaceable {
+    let summary = format!("it is pinned to {name}, which {reason}");
+    refusal(summary, vec![LeftOut { reason, count: 1, nodes: vec![name.clone()] }])
 }
 
 /// Grammatical number.
@@ -176,6 +229,10 @@ fn shortage(
     let have = number.choose("it has", "best has");
     let (want, free) = (print(want, Rounding::Up), print(free, Rounding::Down));
     format!("{lack} {resource} (want {want}, {have} {free} free)")
+}
+
+fn does_not_match(number: Number, constraint: &Constraint) -> String {
+    format!("{} \"{constraint}\"", number.choose("does not match", "do not match"))
 }
 
 fn taken(number: Number, protocol: Protocol, port: u16) -> String {

@@ -7,11 +7,14 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Candidate;
+use super::explain::{closed, mismatched};
 use super::matching::mismatch;
+use super::nodes::Nodes;
 use super::points::{Finding, Points, Tallies};
 use super::standing::{Cost, Standing};
 use super::tree::{Likeness, Tree};
-use crate::model::placement::Placement;
+use crate::model::decision::LeftOut;
+use crate::model::placement::{Constraint, Placement};
 use crate::model::spec::TaskSpec;
 
 /// The nodes that match.
@@ -22,6 +25,8 @@ pub(super) struct Field {
     homes: Vec<Option<(usize, usize)>>,
     /// How many of the pass's placements the trees know: all those before it was asked last.
     known: usize,
+    /// Who is out of the question, counted.
+    left_out: Vec<LeftOut>,
 }
 
 /// Nodes at which every preference finds the same.
@@ -35,19 +40,18 @@ pub(super) struct Group {
 }
 
 impl Field {
-    /// Of the nodes in `open`, those that match, after so many placements.
-    pub(super) fn new(
-        open: &[Candidate],
-        placement: &Placement,
-        likeness: Likeness,
-        placements: usize,
-    ) -> Self {
+    /// Of the `nodes` that take tasks, those that match, after so many placements.
+    pub(super) fn new(nodes: &Nodes, placement: &Placement, likeness: Likeness, placements: usize) -> Self {
+        let open = &nodes.open;
         let mut members: BTreeMap<Vec<Finding>, Vec<usize>> = BTreeMap::new();
+        let mut mismatches: BTreeMap<&Constraint, usize> = BTreeMap::new();
         for (at, node) in open.iter().enumerate() {
-            if mismatch(node, placement.constraints.iter()).is_none() {
-                let findings = placement.preferences.iter().map(|preference| Finding::of(node, preference));
-                members.entry(findings.collect()).or_default().push(at);
+            if let Some(constraint) = mismatch(node, placement.constraints.iter()) {
+                *mismatches.entry(constraint).or_default() += 1;
+                continue;
             }
+            let findings = placement.preferences.iter().map(|preference| Finding::of(node, preference));
+            members.entry(findings.collect()).or_default().push(at);
         }
         let mut homes = vec![None; open.len()];
         for (group, members) in members.values().enumerate() {
@@ -59,7 +63,9 @@ impl Field {
             let tree = Tree::new(members.iter().map(|at| Standing::of(&open[*at])), likeness);
             Group { findings, members, tree }
         });
-        Self { groups: groups.collect(), homes, known: placements }
+        let mismatches = mismatches.into_iter().map(|(constraint, count)| mismatched(constraint, count));
+        let left_out = mismatches.chain(closed(nodes)).collect();
+        Self { groups: groups.collect(), homes, known: placements, left_out }
     }
 
     /// Learns how the nodes stand to which tasks went since it was asked last.
@@ -112,24 +118,29 @@ impl Fields {
     pub(super) fn prepare(
         &mut self,
         placement: &Placement,
-        open: &[Candidate],
+        nodes: &Nodes,
         likeness: Likeness,
         placements: &[usize],
     ) {
         if let Some(field) = self.0.get_mut(placement) {
-            return field.learn(placements, open);
+            return field.learn(placements, &nodes.open);
         }
         if self.0.len() >= MOST_FIELDS {
             let oldest = self.0.iter().min_by_key(|(_, field)| field.known);
             let oldest = oldest.map(|(oldest, _)| oldest.clone());
             oldest.map(|oldest| self.0.remove(&oldest));
         }
-        self.0.insert(placement.clone(), Field::new(open, placement, likeness, placements.len()));
+        self.0.insert(placement.clone(), Field::new(nodes, placement, likeness, placements.len()));
     }
 
     /// The groups of a field that is prepared, those that a task that wants `spec` likes best first.
     pub(super) fn ranked(&self, spec: &TaskSpec, tallies: &Tallies) -> Vec<(Points, &Group)> {
         self.0.get(&spec.placement).map(|field| field.ranked(spec, tallies)).unwrap_or_default()
+    }
+
+    /// Who is out of the question for a placement whose field is prepared, counted.
+    pub(super) fn left_out(&self, placement: &Placement) -> Vec<LeftOut> {
+        self.0.get(placement).map(|field| field.left_out.clone()).unwrap_or_default()
     }
 }
 

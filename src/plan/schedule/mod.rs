@@ -4,6 +4,7 @@
 //! them, `room` who has room, `kin` who has a task beside which it may not be. Each scheduler is one function in a file of its own: what a node costs. To add one:
 //! such a file, a word in [`crate::model::node::SchedulerKind`], a line in `Pass::choose`.
 
+mod account;
 mod amount;
 mod binpack;
 mod epvm;
@@ -12,6 +13,7 @@ mod field;
 mod greedy;
 mod kin;
 mod matching;
+mod nodes;
 mod pass;
 mod points;
 mod room;
@@ -32,7 +34,7 @@ use crate::model::spec::{Protocol, TaskSpec};
 
 pub use explain::Unplaceable;
 pub use kin::Kin;
-pub use pass::Pass;
+pub use pass::{Pass, Placed};
 
 /// What the live tasks of a node hold of it.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -1,14 +1,18 @@
 //! One planning pass: many tasks, one after the other, each seeing those before it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use super::account::View;
 use super::explain::{self, Closed, Unplaceable};
 use super::field::{Fields, Group, cheapest};
+use super::nodes::Nodes;
 use super::points::Tallies;
 use super::room::{Ask, Free, taken_port};
 use super::standing::{Cost, float};
 use super::tree::{self, Likeness};
 use super::{Candidate, binpack, epvm, greedy, roundrobin, spread};
+use crate::model::decision::{Fit, Reasoning};
 use crate::model::id::NodeName;
 use crate::model::node::SchedulerKind;
 use crate::model::placement::Placement;
@@ -18,11 +22,7 @@ use crate::model::spec::TaskSpec;
 #[derive(Debug, Clone)]
 pub struct Pass {
     kind: SchedulerKind,
-    /// The nodes that take tasks, by name: the order of turns, and of equals. `free` has the same.
-    open: Vec<Candidate>,
-    free: Vec<Free>,
-    /// The nodes that take no tasks, by name.
-    closed: Vec<Candidate>,
+    nodes: Nodes,
     /// Which of the open nodes match whose constraints.
     fields: Fields,
     /// How many tasks are where, for preferences.
@@ -36,22 +36,27 @@ pub struct Pass {
     refused: BTreeMap<Want, Unplaceable>,
 }
 
+/// Where a task goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placed {
+    /// The node.
+    pub node: NodeName,
+    /// Why that one.
+    pub reasoning: Arc<Reasoning>,
+}
+
 /// All of a specification that says where its task may go.
 type Want = (Ask, Placement, BTreeMap<String, String>);
 
 impl Pass {
     /// A pass over `candidates`. `last` is the node of the last placement before it: `roundrobin` goes on
     /// behind it.
-    pub fn new(kind: SchedulerKind, mut candidates: Vec<Candidate>, last: Option<NodeName>) -> Self {
-        candidates.sort_by(|one, other| one.name.cmp(&other.name));
-        let (open, closed): (Vec<_>, Vec<_>) =
-            candidates.into_iter().partition(|node| Closed::of(node).is_none());
+    pub fn new(kind: SchedulerKind, candidates: Vec<Candidate>, last: Option<NodeName>) -> Self {
+        let nodes = Nodes::new(candidates);
         Self {
             kind,
-            free: open.iter().map(Free::of).collect(),
-            next: last.map_or(0, |last| open.partition_point(|node| node.name <= last)),
-            open,
-            closed,
+            next: last.map_or(0, |last| nodes.open.partition_point(|node| node.name <= last)),
+            nodes,
             fields: Fields::default(),
             tallies: Tallies::default(),
             placements: Vec::new(),
@@ -61,36 +66,42 @@ impl Pass {
 
     /// Chooses a node for a task that wants `spec` and counts it in. A task that is `pinned` goes to that node
     /// or nowhere.
-    pub fn place(&mut self, spec: &TaskSpec, pinned: Option<&NodeName>) -> Result<NodeName, Unplaceable> {
+    pub fn place(&mut self, spec: &TaskSpec, pinned: Option<&NodeName>) -> Result<Placed, Unplaceable> {
         let ask = Ask::of(spec);
-        let chosen = match pinned {
-            Some(name) => self.pinned(name, spec, &ask)?,
-            None => self.choose(spec, &ask).ok_or_else(|| self.refuse(spec, ask))?,
+        let (chosen, reasoning) = if let Some(name) = pinned {
+            self.pinned(name, spec, &ask)?
+        } else {
+            let chosen = self.choose(spec, &ask).ok_or_else(|| self.refuse(spec, ask.clone()))?;
+            (chosen, self.account(chosen, spec, &ask))
         };
-        let node = &mut self.open[chosen];
+        let node = &mut self.nodes.open[chosen];
         node.place(spec);
-        self.free[chosen] = Free::of(node);
+        self.nodes.free[chosen] = Free::of(node);
         self.tallies.placed(node, spec);
         self.placements.push(chosen);
         self.next = chosen + 1;
         self.refused.clear();
-        Ok(node.name.clone())
+        Ok(Placed { node: node.name.clone(), reasoning: Arc::new(reasoning) })
     }
 
-    fn pinned(&self, name: &NodeName, spec: &TaskSpec, ask: &Ask) -> Result<usize, Unplaceable> {
+    fn pinned(&self, name: &NodeName, spec: &TaskSpec, ask: &Ask) -> Result<(usize, Reasoning), Unplaceable> {
+        let Nodes { open, free, closed } = &self.nodes;
         let place_in = |nodes: &[Candidate]| nodes.binary_search_by(|node| node.name.cmp(name)).ok();
-        let Some(at) = place_in(&self.open) else {
-            let closed = place_in(&self.closed).and_then(|at| Closed::of(&self.closed[at]));
+        let Some(at) = place_in(open) else {
+            let closed = place_in(closed).and_then(|at| Closed::of(&closed[at]));
             return Err(explain::pinned_to_closed(name, closed));
         };
-        explain::pinned_to_open(&self.open[at], self.free[at], spec, ask).map_or(Ok(at), Err)
+        let fit = Fit { node: name.clone(), score: "the node that it is pinned to".to_owned() };
+        let summary = format!("it is pinned to {name}, which has room");
+        let reasoning = Reasoning { summary, fit: vec![fit], left_out: Vec::new() };
+        explain::pinned_to_open(&open[at], free[at], spec, ask).map_or(Ok((at, reasoning)), Err)
     }
 
     /// Of the nodes that `spec` may be on and that have room, those that it likes best; of these the best by the
     /// scheduler's rule.
     fn choose(&mut self, spec: &TaskSpec, ask: &Ask) -> Option<usize> {
-        self.fields.prepare(&spec.placement, &self.open, likeness(self.kind), &self.placements);
-        self.tallies.prepare(spec, self.open.iter().chain(&self.closed));
+        self.fields.prepare(&spec.placement, &self.nodes, likeness(self.kind), &self.placements);
+        self.tallies.prepare(spec, &self.nodes);
         let ranked = self.fields.ranked(spec, &self.tallies);
         ranked.chunk_by(|(one, _), (other, _)| one == other).find_map(|equals| {
             cheapest(equals.iter().filter_map(|(_, group)| {
@@ -100,11 +111,16 @@ impl Pass {
         })
     }
 
+    fn account(&self, chosen: usize, spec: &TaskSpec, ask: &Ask) -> Reasoning {
+        let view = View { kind: self.kind, nodes: &self.nodes, tallies: &self.tallies, next: self.next };
+        view.account(chosen, spec, ask, || self.fields.left_out(&spec.placement))
+    }
+
     /// The place of a group's best node by the scheduler's rule.
     fn best_of(&self, group: &Group, spec: &TaskSpec, ask: &Ask) -> Option<(Cost, usize)> {
         let all = 0..group.len();
         let admits = |place: usize| {
-            let node = &self.open[group.member(place)];
+            let node = &self.nodes.open[group.member(place)];
             taken_port(node, ask).is_none() && node.usage.kin.rival(spec).is_none()
         };
         let tree = &group.tree;
@@ -118,7 +134,7 @@ impl Pass {
     }
 
     fn refuse(&mut self, spec: &TaskSpec, ask: Ask) -> Unplaceable {
-        let explain = |(ask, ..): &Want| explain::none_of(&self.open, &self.free, &self.closed, spec, ask);
+        let explain = |(ask, ..): &Want| explain::none_of(&self.nodes, spec, ask);
         let want = (ask, spec.placement.clone(), spec.labels.clone());
         self.refused.entry(want).or_insert_with_key(explain).clone()
     }

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use super::Candidate;
 use super::matching::{matches, text};
+use super::nodes::Nodes;
 use crate::model::placement::{Fact, Preference, Spread, Wish};
 use crate::model::spec::TaskSpec;
 
@@ -77,19 +78,15 @@ type Counted = (Fact, Option<(String, String)>);
 const MOST_TALLIES: usize = 32;
 
 impl Tallies {
-    /// Counts what the preferences of `spec` ask for and was not counted yet; `nodes` is everybody.
-    pub(super) fn prepare<'a>(
-        &mut self,
-        spec: &TaskSpec,
-        nodes: impl Iterator<Item = &'a Candidate> + Clone,
-    ) {
+    /// Counts what the preferences of `spec` ask for and was not counted yet; nodes that take no tasks have some, too.
+    pub(super) fn prepare(&mut self, spec: &TaskSpec, nodes: &Nodes) {
         let wanted: Vec<Counted> = spread_of(spec).map(|spread| counted(spec, spread)).collect();
         let missing = wanted.iter().filter(|counted| !self.0.contains_key(counted)).count();
         if missing > 0 && self.0.len() + missing > MOST_TALLIES {
             self.0.clear();
         }
         for counted in wanted {
-            self.0.entry(counted).or_insert_with_key(|counted| tally(counted, nodes.clone()));
+            self.0.entry(counted).or_insert_with_key(|counted| tally(counted, nodes));
         }
     }
 
@@ -134,9 +131,9 @@ fn counted(spec: &TaskSpec, spread: &Spread) -> Counted {
     (spread.over.clone(), label.map(|(name, value)| (name.clone(), value.clone())))
 }
 
-fn tally<'a>((fact, label): &Counted, nodes: impl Iterator<Item = &'a Candidate>) -> Tally {
+fn tally((fact, label): &Counted, nodes: &Nodes) -> Tally {
     let mut tally = Tally::default();
-    for node in nodes {
+    for node in nodes.all() {
         let tasks = match label {
             Some((name, value)) => node.usage.kin.tasks_with((name, value)),
             None => node.usage.tasks,

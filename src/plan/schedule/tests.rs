@@ -6,10 +6,11 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::standing::{Cost, Standing};
-use super::{Candidate, Description, Pass, Usage, binpack, epvm, greedy, room, spread};
+use super::{Candidate, Description, Pass, Placed, Unplaceable, Usage, binpack, epvm, greedy, room, spread};
+use crate::model::decision::Reasoning;
 use crate::model::id::NodeName;
 use crate::model::node::{Availability, NodeLoad, NodeState, SchedulerKind};
-use crate::model::placement::{Fact, Placement, Wish};
+use crate::model::placement::{Fact, Placement, Spread, Wish};
 use crate::model::spec::{HostPort, Port, PublishMode, TaskSpec};
 
 const GIB: u64 = 1 << 30;
@@ -59,7 +60,8 @@ fn with_host_port(port: u16) -> TaskSpec {
 
 /// The names of the nodes that tasks go to, or why they go nowhere.
 fn places(pass: &mut Pass, specs: &[TaskSpec]) -> Vec<String> {
-    specs.iter().map(|spec| pass.place(spec, None).map_or_else(|no| no.to_string(), Into::into)).collect()
+    let place = |spec| pass.place(spec, None).map_or_else(|no| no.to_string(), |placed| placed.node.into());
+    specs.iter().map(place).collect()
 }
 
 fn name(text: &str) -> NodeName {
@@ -288,7 +290,7 @@ mod words {
             vec![in_state("n0", NodeState::Unreachable, Availability::Active), node("n1"), node("n2")];
         let mut pass = Pass::new(SchedulerKind::Spread, nodes, None);
         for _ in 0..2 {
-            assert_eq!(pass.place(&unlimited(), Some(&name("n2"))), Ok(name("n2")));
+            assert_eq!(pass.place(&unlimited(), Some(&name("n2"))).unwrap().node, name("n2"));
         }
         assert_eq!(places(&mut pass, &[unlimited()]), ["n1"]);
     }
@@ -491,9 +493,107 @@ mod rules {
         let n1 = name("n1");
         let refusal = pass.place(&constrained(&["node.labels.zone==b"]), Some(&n1)).unwrap_err().to_string();
         assert_eq!(refusal, "it is pinned to n1, which does not match \"node.labels.zone==b\"");
-        assert_eq!(pass.place(&apart("web"), Some(&n1)), Ok(n1.clone()));
+        assert_eq!(pass.place(&apart("web"), Some(&n1)).unwrap().node, n1);
         let refusal = pass.place(&apart("web"), Some(&n1)).unwrap_err().to_string();
         assert_eq!(refusal, "it is pinned to n1, which runs a task with the same label app=web");
+    }
+}
+
+mod accounts {
+    use super::*;
+
+    fn account(kind: SchedulerKind, nodes: Vec<Candidate>, spec: &TaskSpec) -> Reasoning {
+        let placed = Pass::new(kind, nodes, None).place(spec, None);
+        placed.map_or_else(|none| (*none.reasoning()).clone(), |placed| (*placed.reasoning).clone())
+    }
+
+    fn in_words(reasoning: &Reasoning) -> Vec<String> {
+        let fit = reasoning.fit.iter().map(|fit| format!("{}: {}", fit.node, fit.score));
+        let names = |nodes: &[NodeName]| nodes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        let out = reasoning
+            .left_out
+            .iter()
+            .map(|out| format!("{} {}: {}", out.count, out.reason, names(&out.nodes)));
+        std::iter::once(reasoning.summary.clone()).chain(fit).chain(out).collect()
+    }
+
+    #[test]
+    fn every_node_is_accounted_for_as_it_was_before_the_task_came() {
+        let nodes = vec![
+            used("n1", 2, 1.0, 0, 0.0),
+            used("n2", 1, 0.0, 0, 0.0),
+            used("n3", 1, 0.0, 7 * GIB, 0.0),
+            Candidate { availability: Availability::Drain, ..node("n4") },
+        ];
+        assert_eq!(
+            in_words(&account(SchedulerKind::Spread, nodes, &spec(0.0, 2 * GIB))),
+            [
+                "n2 is the best of 2 nodes that fit: 1 live task",
+                "n2: 1 live task",
+                "n1: 2 live tasks",
+                "1 lacks memory (want 2 GiB, it has 1 GiB free): n3",
+                "1 is draining: n4",
+            ]
+        );
+    }
+
+    #[test]
+    fn each_scheduler_says_what_it_goes_by() {
+        let nodes = || vec![used("n1", 2, 1.0, 2 * GIB, 0.5), used("n2", 1, 3.0, 4 * GIB, 0.25)];
+        let scores = |kind| in_words(&account(kind, nodes(), &unlimited()))[1..].to_vec();
+        assert_eq!(scores(SchedulerKind::Roundrobin), ["n1: next in turn", "n2: later in turn"]);
+        assert_eq!(
+            scores(SchedulerKind::Greedy),
+            ["n2: 25 % of its CPU in use", "n1: 50 % of its CPU in use"]
+        );
+        // L^½ − L^¼ and L^¾ − L^½, as above.
+        assert_eq!(
+            scores(SchedulerKind::Epvm),
+            ["n2: adds 0.1269 to its cost", "n1: adds 0.1413 to its cost"]
+        );
+        assert_eq!(scores(SchedulerKind::Spread), ["n2: 1 live task", "n1: 2 live tasks"]);
+        assert_eq!(
+            scores(SchedulerKind::Binpack),
+            [
+                "n2: 75 % of its CPU and 50 % of its memory reserved, 1 live task",
+                "n1: 25 % of its CPU and 25 % of its memory reserved, 2 live tasks",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_pinned_task_is_accounted_for_too() {
+        let mut pass = Pass::new(SchedulerKind::Spread, idle(&["n1", "n2"]), None);
+        let placed = pass.place(&unlimited(), Some(&name("n2"))).unwrap();
+        assert_eq!(
+            in_words(&placed.reasoning),
+            ["it is pinned to n2, which has room", "n2: the node that it is pinned to"]
+        );
+        let refused = pass.place(&spec(0.0, 9 * GIB), Some(&name("n2"))).unwrap_err();
+        assert_eq!(
+            in_words(&refused.reasoning())[1..],
+            ["1 lacks memory (want 9 GiB, it has 8 GiB free): n2"]
+        );
+    }
+
+    #[test]
+    fn on_a_large_cluster_nodes_are_counted_and_not_named() {
+        let mut nodes: Vec<Candidate> = (0..100).map(|at| node(&format!("n{at:02}"))).collect();
+        nodes[7].availability = Availability::Drain;
+        let rule = serde_json::json!({ "Constraints": ["node.name not in (n00,n01)"] });
+        let spec = TaskSpec { placement: serde_json::from_value(rule).unwrap(), ..unlimited() };
+        assert_eq!(
+            in_words(&account(SchedulerKind::Roundrobin, nodes.clone(), &spec)),
+            [
+                "n02 is the best of 100 nodes: next in turn",
+                "n02: next in turn",
+                "2 do not match \"node.name not in (n00,n01)\": ",
+                "1 is draining: ",
+            ]
+        );
+        let refusal = account(SchedulerKind::Roundrobin, nodes, &TaskSpec { memory: 9 * GIB, ..spec });
+        assert_eq!(refusal.left_out.iter().map(|out| out.count).sum::<usize>(), 100);
+        assert!(refusal.left_out.iter().all(|out| out.nodes.is_empty()));
     }
 }
 
@@ -649,6 +749,14 @@ mod properties {
             self.placed.iter().all(|(there, other)| *there != at || !rivals(spec, other))
         }
 
+        fn counted(&self, at: usize, spec: &TaskSpec, spread: &Spread) -> i64 {
+            let kin = |there: usize, other: &TaskSpec| there == at && app(other) == app(spec);
+            match &spread.of {
+                None => self.nodes[at].0.usage.tasks.into(),
+                Some(_) => self.placed.iter().map(|(there, other)| i64::from(kin(*there, other))).sum(),
+            }
+        }
+
         /// In millionths of a point.
         fn points(&self, at: usize, spec: &TaskSpec) -> i64 {
             let each = spec.placement.preferences.iter().map(|preference| {
@@ -656,14 +764,7 @@ mod properties {
                 match &preference.wish {
                     Wish::Prefer(rule) => weight * i64::from(means(rule.text(), &self.nodes[at].0)),
                     Wish::Spread(spread) => {
-                        let tasks = |at: usize| match &spread.of {
-                            None => i64::from(self.nodes[at].0.usage.tasks),
-                            Some(_) => self
-                                .placed
-                                .iter()
-                                .filter(|(there, other)| *there == at && app(other) == app(spec))
-                                .count() as i64,
-                        };
+                        let tasks = |at: usize| self.counted(at, spec, spread);
                         let place = |at: usize| match &spread.over {
                             Fact::Label(name) => label(&self.nodes[at].0, name).unwrap_or_default(),
                             _ => self.nodes[at].0.name.as_str(),
@@ -702,7 +803,22 @@ mod properties {
             let mut naive = Naive { kind, nodes: standings, placed: Vec::new(), next: 0 };
             let mut pass = Pass::new(kind, nodes, None);
             for spec in &specs {
-                prop_assert_eq!(pass.place(spec, None).ok(), naive.place(spec));
+                prop_assert_eq!(pass.place(spec, None).ok().map(|placed| placed.node), naive.place(spec));
+            }
+        }
+
+        #[test]
+        fn the_account_names_every_node_once_and_the_chosen_one_first(
+            kind in any_kind(), nodes in any_nodes(), specs in prop::collection::vec(any_spec(), 0..20)
+        ) {
+            let count = nodes.len();
+            let mut pass = Pass::new(kind, nodes, None);
+            for spec in &specs {
+                let placed = pass.place(spec, None);
+                let reasoning = placed.as_ref().map_or_else(Unplaceable::reasoning, |placed| placed.reasoning.clone());
+                let out: usize = reasoning.left_out.iter().map(|out| out.nodes.len()).sum();
+                prop_assert_eq!(reasoning.fit.len() + out, count);
+                prop_assert_eq!(placed.ok().map(|placed| placed.node), reasoning.fit.first().map(|fit| fit.node.clone()));
             }
         }
 
@@ -716,7 +832,7 @@ mod properties {
             let mut placed: Vec<(NodeName, &TaskSpec)> = Vec::new();
             for spec in &specs {
                 let rival = |name: &NodeName| placed.iter().any(|(there, other)| there == name && rivals(spec, other));
-                if let Ok(name) = pass.place(spec, None) {
+                if let Ok(Placed { node: name, .. }) = pass.place(spec, None) {
                     let node = nodes.get_mut(&name).unwrap();
                     prop_assert!(fits(node, spec), "{} on {:?}", serde_json::to_string(spec).unwrap(), node);
                     prop_assert!(!rival(&name), "beside a rival on {}", name);
