@@ -16,6 +16,7 @@ use crate::wire::access::{TokenInput, TokenMade};
 use crate::wire::event::Event;
 use crate::wire::node::Node;
 use crate::wire::task::{Task, TaskEvent};
+use crate::wire::why::Why;
 
 /// The most tasks that are asked for at once.
 const PAGE: usize = 1_000;
@@ -131,6 +132,11 @@ impl Api {
     /// The history of a task, oldest first.
     pub(super) async fn events_of(&self, id: &str) -> Result<Vec<Event>, ClientError> {
         self.client.get(&format!("/tasks/{id}/events"), DEADLINE).await
+    }
+
+    /// Why a task is where and as it is.
+    pub(super) async fn why(&self, id: &str) -> Result<Why, ClientError> {
+        self.client.get(&format!("/tasks/{id}/why"), DEADLINE).await
     }
 
     /// What has happened in the cluster, all of it or so many of the newest events; then the end, or what happens.

@@ -13,6 +13,7 @@ use super::ps::PsArgs;
 use super::run::RunArgs;
 use super::serve::{ManagerArgs, WorkerArgs};
 use super::stop::StopArgs;
+use super::why::WhyArgs;
 use crate::settings::flags::ServerFlags;
 
 /// Keeps containers running on one or many Docker hosts
@@ -50,6 +51,8 @@ pub(super) enum Command {
     Logs(LogsArgs),
     /// Print what happened, to a task or to all
     Events(EventsArgs),
+    /// Explain why a task is where and as it is
+    Why(WhyArgs),
     /// Print all that is known of a task, as JSON
     Inspect(InspectArgs),
     /// List nodes: the workers and what they have left
@@ -61,7 +64,7 @@ pub(super) enum Command {
 
 /// The commands by what they are about.
 const GROUPS: &[(&str, &[&str])] = &[
-    ("Tasks", &["run", "ps", "stop", "logs", "events", "inspect"]),
+    ("Tasks", &["run", "ps", "stop", "logs", "events", "why", "inspect"]),
     ("Cluster", &["nodes", "node"]),
     ("Server roles", &["manager", "worker"]),
 ];

@@ -25,6 +25,7 @@ mod table;
 mod target;
 mod values;
 mod watch;
+mod why;
 mod words;
 
 use std::ffi::OsString;
@@ -68,6 +69,7 @@ fn execute(cli: Cli, environment: &Environment) -> Result<(), CliError> {
         Some(Command::Logs(args)) => client(logs::execute(args, environment)),
         Some(Command::Events(args)) => client(events::execute(args, environment)),
         Some(Command::Inspect(args)) => client(inspect::execute(args, environment)),
+        Some(Command::Why(args)) => client(why::execute(args, environment)),
         Some(Command::Nodes(args)) => client(nodes::execute(args, environment)),
         Some(Command::Node(command)) => client(node::execute(command, environment)),
     }

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::message::{Answer, Message, Refused, Word};
 use super::polls::Poll;
 use crate::clock::Clock;
+use crate::model::decision::Decision;
 use crate::model::id::{ClusterId, NodeName, TaskId};
 use crate::model::node::SchedulerKind;
 use crate::model::time::Now;
@@ -68,6 +69,7 @@ pub struct Keeper {
 #[derive(Default)]
 pub(super) struct Draft {
     pub(super) events: Vec<StoredEvent>,
+    pub(super) decisions: Vec<Decision>,
     pub(super) requests: Vec<crate::model::request::Request>,
 }
 
@@ -245,6 +247,7 @@ impl Keeper {
                 .map(|member| member.node.clone())
                 .collect(),
             events: draft.events,
+            decisions: draft.decisions,
             requests: draft.requests,
             tokens: access.tokens.iter().filter_map(|id| self.registry.token(id)).cloned().collect(),
             admissions: access

@@ -2,6 +2,7 @@
 
 use super::keeper::Keeper;
 use super::message::{Answer, Message, Refused};
+use crate::model::decision::Decision;
 use crate::model::event::Event;
 use crate::model::id::{NodeName, TaskId};
 use crate::model::request::Request;
@@ -129,10 +130,22 @@ impl Keeper {
                     log(event, &name);
                 }
                 self.record(events, &name);
+                self.draft.decisions.extend(self.decision(change, now));
             }
             Ok(Applied::Repeated | Applied::Ignored) => {}
             Err(refusal) => tracing::warn!("a decision could not be made: {refusal}"),
         }
+    }
+
+    /// What `why` tells of a change that was made, if it was a decision about a task's node.
+    fn decision(&self, change: &Change, now: Now) -> Option<Decision> {
+        let (task, node, why) = match change {
+            Change::Place { task, node, why } => (task, Some(node.clone()), why),
+            Change::Unplaceable { task, why } => (task, None, why),
+            _ => return None,
+        };
+        let placement = self.cluster.task(*task)?.placement;
+        Some(Decision { task: *task, placement, at: now.wall, node, reasoning: why.clone() })
     }
 
     fn nodes(&self) -> Vec<NodeView> {

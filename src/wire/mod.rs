@@ -10,3 +10,4 @@ pub mod strict;
 pub mod submission;
 pub mod sync;
 pub mod task;
+pub mod why;

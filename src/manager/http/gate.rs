@@ -49,6 +49,7 @@ pub const TABLE: &[Row] = &[
     (Method::DELETE, "/tasks/{id}", OPERATE),
     (Method::GET, "/tasks/{id}/events", READ),
     (Method::GET, "/tasks/{id}/logs", READ),
+    (Method::GET, "/tasks/{id}/why", READ),
     (Method::GET, "/events", READ),
     (Method::GET, "/nodes", READ),
     (Method::POST, "/nodes/{name}/tasks", NodeOr(Role::Operate)),

@@ -8,6 +8,7 @@ pub mod nodes;
 pub mod readiness;
 pub mod tasks;
 pub mod tokens;
+pub mod why;
 
 use axum::Router;
 use utoipa::OpenApi;
@@ -27,6 +28,7 @@ pub const ROUTES: &[&str] = &[
     "GET and DELETE /tasks/{id}",
     "GET /tasks/{id}/events",
     "GET /tasks/{id}/logs",
+    "GET /tasks/{id}/why",
     "GET /events",
     "GET /nodes",
     "GET and POST /tokens",
@@ -52,6 +54,7 @@ pub fn router(manager: Manager) -> Router {
         .routes(routes!(tasks::get, tasks::stop))
         .routes(routes!(events::of_task))
         .routes(routes!(logs::read))
+        .routes(routes!(why::of_task))
         .routes(routes!(events::all))
         .routes(routes!(nodes::list))
         .routes(routes!(nodes::submit))

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::model::access::{Admission, Token};
+use crate::model::decision::Decision;
 use crate::model::id::TaskId;
 use crate::model::node::Node;
 use crate::model::request::Request;
@@ -10,6 +11,7 @@ use crate::model::task::Task;
 use crate::store::database::{Statement, rows};
 
 use super::access_row::{self, AdmissionRow, TokenRow};
+use super::decision_row::{self, DecisionRow};
 use super::event_row::{self, ManagerEventRow, StoredEvent};
 use super::node_row::{self, NodeRow};
 use super::request_row::{self, RequestRow};
@@ -24,10 +26,12 @@ pub struct Batch {
     /// Whole tasks, new or changed. Of one that is there already, what never changes is not written again: its
     /// spec, its identifier, when it was accepted and where it is pinned.
     pub tasks: Vec<Task>,
-    /// Tasks to delete, with their events and requests.
+    /// Tasks to delete, with their events, requests and decisions.
     pub forgotten: Vec<TaskId>,
     /// Whole nodes, new or changed. A task's node must be there, or among these.
     pub nodes: Vec<Node>,
+    /// What was decided about tasks that are there, or among these. Of each task the last ten are kept.
+    pub decisions: Vec<Decision>,
     /// What happened.
     pub events: Vec<StoredEvent>,
     /// What was answered. Each one's task must be there, or among these.
@@ -50,6 +54,7 @@ impl Batch {
         statements.extend(rows(node_row::UPSERT, &all(&self.nodes, NodeRow::from)));
         statements.extend(rows(task_row::UPSERT, &all(ended.into_iter().chain(live), TaskRow::from)));
         statements.extend(rows(request_row::INSERT, &all(&self.requests, RequestRow::from)));
+        statements.extend(rows(decision_row::INSERT, &all(&self.decisions, DecisionRow::from)));
         statements.extend(rows(event_row::INSERT, &all(&self.events, ManagerEventRow::from)));
         statements.extend(rows(access_row::UPSERT_TOKENS, &all(&self.tokens, TokenRow::from)));
         statements.extend(rows(access_row::UPSERT_ADMISSIONS, &all(&self.admissions, AdmissionRow::from)));
@@ -72,7 +77,7 @@ const COUNT: &str = "
 
 const FORGET_EVENTS: &str = "DELETE FROM events WHERE task IN (SELECT value FROM json_each(?))";
 
-/// Their requests go with them, by a foreign key.
+/// Their requests and decisions go with them, by foreign keys.
 const FORGET_TASKS: &str = "DELETE FROM tasks WHERE id IN (SELECT value FROM json_each(?))";
 
 fn all<T, R>(items: impl IntoIterator<Item = T>, row: impl Fn(T) -> R) -> Vec<R> {

@@ -2,6 +2,7 @@
 
 mod access_row;
 mod batch;
+mod decision_row;
 mod event_row;
 #[cfg(test)]
 mod faults;

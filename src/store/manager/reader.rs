@@ -7,6 +7,8 @@ use futures_util::stream::{self, Stream, TryStreamExt};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, SqlitePool};
 
+use crate::model::decision::Decision;
+use crate::model::event::EventKind;
 use crate::model::id::{NodeName, RequestId, TaskId};
 use crate::model::request::Request;
 use crate::model::state::State;
@@ -15,6 +17,7 @@ use crate::store::column::word;
 use crate::store::error::Error;
 use crate::store::scan::{Page, Stored, decode, number, page};
 
+use super::decision_row::DecisionRow;
 use super::event_row::{ManagerEventRow, StoredEvent};
 use super::request_row::RequestRow;
 use super::task_row::TaskRow;
@@ -101,6 +104,29 @@ impl ManagerReader {
         );
         let query = query.bind(task.to_string()).bind(number(after)).bind(limit);
         self.page::<ManagerEventRow>(query.fetch_all(&self.pool).await, limit)
+    }
+
+    /// The last decisions about a task's node, oldest first. What cannot be read is left out.
+    pub async fn decisions_of(&self, task: TaskId) -> Result<Vec<Decision>, Error> {
+        let query = sqlx::query("SELECT seq AS row, * FROM decisions WHERE task = ?1 ORDER BY seq");
+        let rows = query.bind(task.to_string()).fetch_all(&self.pool).await;
+        self.page::<DecisionRow>(rows, u32::MAX).map(|page| page.items)
+    }
+
+    /// The `newest` events of one kind of a task, oldest first.
+    pub async fn events_of_kind(
+        &self,
+        task: TaskId,
+        kind: EventKind,
+        newest: u32,
+    ) -> Result<Vec<StoredEvent>, Error> {
+        let query = sqlx::query(
+            "SELECT seq AS row, * FROM (
+                SELECT * FROM events WHERE task = ?1 AND kind = ?2 ORDER BY seq DESC LIMIT ?3
+            ) ORDER BY seq",
+        );
+        let rows = query.bind(task.to_string()).bind(kind.word()).bind(newest).fetch_all(&self.pool).await;
+        self.page::<ManagerEventRow>(rows, u32::MAX).map(|page| page.items)
     }
 
     /// Up to `limit` events whose `seq` is above `after`.

@@ -1,12 +1,14 @@
 //! Every method of the manager's store and every rule of its schema, on real files.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use futures_util::stream::TryStreamExt;
 use sqlx::{Row, SqliteConnection};
 use tempfile::TempDir;
 
 use super::*;
+use crate::model::decision::{Decision, Fit, LeftOut, Reasoning};
 use crate::model::event::EventKind;
 use crate::model::id::TaskId;
 use crate::model::state::State;
@@ -81,6 +83,69 @@ async fn the_writing_connection_is_durable_and_careful() {
     assert_eq!(number(store, "PRAGMA trusted_schema").await, 0);
     assert_eq!(number(store, "PRAGMA cell_size_check").await, 1);
     assert_eq!(number(store, "PRAGMA ignore_check_constraints").await, 0);
+}
+
+fn decision(task: &Task, placement: u32) -> Decision {
+    let fit = Fit { node: samples::node_name(), score: "next in turn".to_owned() };
+    let left_out =
+        LeftOut { reason: "is draining ✓".to_owned(), count: 1, nodes: vec![samples::node_name()] };
+    let reasoning = Reasoning { summary: "the best".to_owned(), fit: vec![fit], left_out: vec![left_out] };
+    Decision {
+        task: task.id,
+        placement,
+        at: samples::time(i64::from(placement)),
+        node: (placement > 1).then(samples::node_name),
+        reasoning: Arc::new(reasoning),
+    }
+}
+
+#[tokio::test]
+async fn the_last_ten_decisions_of_a_task_are_kept_until_it_is_forgotten() {
+    let mut fixture = Fixture::new().await;
+    let (task, other) = (samples::pending(1, "web"), samples::pending(2, "db"));
+    let all: Vec<Decision> = (1..=12).map(|placement| decision(&task, placement)).collect();
+    let of_other = decision(&other, 1);
+    let first = Batch {
+        tasks: vec![task.clone(), other.clone()],
+        decisions: [vec![of_other.clone()], all[..9].to_vec()].concat(),
+        ..Batch::default()
+    };
+    fixture.store.commit(&first).await.unwrap();
+    let second = Batch { decisions: all[9..].to_vec(), ..Batch::default() };
+    fixture.store.commit(&second).await.unwrap();
+    let reader = fixture.store.reader();
+    assert_eq!(reader.decisions_of(task.id).await.unwrap(), all[2..]);
+
+    let forget = Batch { forgotten: vec![task.id], ..Batch::default() };
+    fixture.store.commit(&forget).await.unwrap();
+    assert_eq!(reader.decisions_of(task.id).await.unwrap(), []);
+    assert_eq!(reader.decisions_of(other.id).await.unwrap(), [of_other]);
+}
+
+#[tokio::test]
+async fn the_view_why_reads_decisions_in_words() {
+    let mut fixture = Fixture::new().await;
+    let task = samples::pending(1, "web");
+    let batch = Batch { tasks: vec![task.clone()], decisions: vec![decision(&task, 2)], ..Batch::default() };
+    fixture.store.commit(&batch).await.unwrap();
+    let told = text(
+        &mut fixture.store,
+        "SELECT node || ' | ' || summary || ' | ' || fit || ' | ' || left_out FROM why WHERE name = 'web'",
+    );
+    assert_eq!(told.await, "worker-1 | the best | worker-1: next in turn | 1 is draining ✓");
+}
+
+#[tokio::test]
+async fn the_newest_events_of_a_kind_are_read_oldest_first() {
+    let mut fixture = Fixture::new().await;
+    let task = samples::pending(1, "web");
+    let events: Vec<StoredEvent> = (1..=6).map(|seq| stored(seq, "manager", seq, Some(&task))).collect();
+    let kind = events[0].event.kind;
+    let batch = Batch { tasks: vec![task.clone()], events: events.clone(), ..Batch::default() };
+    fixture.store.commit(&batch).await.unwrap();
+    let reader = fixture.store.reader();
+    assert_eq!(reader.events_of_kind(task.id, kind, 2).await.unwrap(), events[4..]);
+    assert_eq!(reader.events_of_kind(task.id, EventKind::Removed, 2).await.unwrap(), []);
 }
 
 #[tokio::test]

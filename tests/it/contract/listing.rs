@@ -108,6 +108,7 @@ async fn the_document_of_the_api_lists_every_route_and_every_route_is_there() {
         "DELETE /tasks/{id}",
         "GET /tasks/{id}/events",
         "GET /tasks/{id}/logs",
+        "GET /tasks/{id}/why",
         "GET /events",
         "GET /nodes",
         "POST /nodes/{name}/tasks",
