@@ -12,7 +12,7 @@ use super::sse::EventStream;
 use crate::client::{Client, ClientError, segment};
 use crate::model::id::NodeName;
 use crate::model::state::State;
-use crate::wire::access::{TokenInput, TokenMade};
+use crate::wire::access::{Token, TokenInput, TokenMade};
 use crate::wire::event::Event;
 use crate::wire::node::Node;
 use crate::wire::task::{Task, TaskEvent};
@@ -168,6 +168,16 @@ impl Api {
     /// Makes a token.
     pub(super) async fn make_token(&self, token: &TokenInput) -> Result<TokenMade, ClientError> {
         self.client.post("/tokens", token, DEADLINE).await
+    }
+
+    /// All tokens, without their secrets.
+    pub(super) async fn tokens(&self) -> Result<Vec<Token>, ClientError> {
+        self.client.get("/tokens", DEADLINE).await
+    }
+
+    /// Makes a token void.
+    pub(super) async fn revoke_token(&self, id: &str) -> Result<(), ClientError> {
+        self.client.delete(&format!("/tokens/{}", segment(id)), DEADLINE).await
     }
 
     async fn stream(&self, path: &str) -> Result<Pieces, ClientError> {

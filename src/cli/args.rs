@@ -4,8 +4,10 @@ use std::fmt::Write as _;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
+use super::context::ContextCommand;
 use super::events::EventsArgs;
 use super::inspect::InspectArgs;
+use super::login::LoginArgs;
 use super::logs::LogsArgs;
 use super::node::NodeCommand;
 use super::nodes::NodesArgs;
@@ -13,6 +15,7 @@ use super::ps::PsArgs;
 use super::run::RunArgs;
 use super::serve::{ManagerArgs, WorkerArgs};
 use super::stop::StopArgs;
+use super::token::TokenCommand;
 use super::why::WhyArgs;
 use crate::settings::flags::ServerFlags;
 
@@ -60,12 +63,21 @@ pub(super) enum Command {
     /// Let a worker join
     #[command(subcommand)]
     Node(NodeCommand),
+    /// Say who may speak with the manager from elsewhere
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Log in to a manager on another machine
+    Login(Box<LoginArgs>),
+    /// Choose among the managers that are logged in to
+    #[command(subcommand)]
+    Context(ContextCommand),
 }
 
 /// The commands by what they are about.
 const GROUPS: &[(&str, &[&str])] = &[
     ("Tasks", &["run", "ps", "stop", "logs", "events", "why", "inspect"]),
-    ("Cluster", &["nodes", "node"]),
+    ("Cluster", &["nodes", "node", "token"]),
+    ("Managers elsewhere", &["login", "context"]),
     ("Server roles", &["manager", "worker"]),
 ];
 
@@ -73,8 +85,16 @@ const GROUPS: &[(&str, &[&str])] = &[
 const OF_WORKERS: &[&str] = &["worker_host", "worker_port", "workers", "docker_host", "name"];
 
 /// The flags that a worker alone has no use for.
-const OF_MANAGERS: &[&str] =
-    &["manager_host", "manager_port", "advertise", "workers", "scheduler", "retention", "bind_mounts"];
+const OF_MANAGERS: &[&str] = &[
+    "manager_host",
+    "manager_port",
+    "advertise",
+    "local_access",
+    "workers",
+    "scheduler",
+    "retention",
+    "bind_mounts",
+];
 
 const AFTER_HELP: &str = "\
 Examples:

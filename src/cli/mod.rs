@@ -4,11 +4,14 @@
 
 mod api;
 mod args;
+mod context;
+mod contexts;
 mod error;
 mod events;
 mod find;
 mod inspect;
 mod lines;
+mod login;
 mod logs;
 mod node;
 mod nodes;
@@ -23,6 +26,7 @@ mod sse;
 mod stop;
 mod table;
 mod target;
+mod token;
 mod values;
 mod watch;
 mod why;
@@ -72,6 +76,9 @@ fn execute(cli: Cli, environment: &Environment) -> Result<(), CliError> {
         Some(Command::Why(args)) => client(why::execute(args, environment)),
         Some(Command::Nodes(args)) => client(nodes::execute(args, environment)),
         Some(Command::Node(command)) => client(node::execute(command, environment)),
+        Some(Command::Token(command)) => client(token::execute(command, environment)),
+        Some(Command::Login(args)) => client(login::execute(*args, environment)),
+        Some(Command::Context(command)) => context::execute(command, environment),
     }
 }
 

@@ -45,7 +45,7 @@ pub struct Wish {
 pub struct Made {
     /// The token itself: a secret.
     pub secret: String,
-    /// To join: what to type on the worker's machine.
+    /// What to type on the other machine.
     pub command: Option<String>,
     /// What is kept of it.
     pub token: Token,
@@ -56,6 +56,18 @@ impl Manager {
     #[must_use = "this is another one"]
     pub fn inviting(self, invitation: Invitation) -> Self {
         Self { invitation: Some(Arc::new(invitation)), ..self }
+    }
+
+    /// With nobody obeyed over loopback but bearers of tokens. This one is for the process's own workers, and is never
+    /// written down.
+    #[must_use = "this is another one"]
+    pub fn guarding_loopback(self, own: &ApiToken) -> Self {
+        Self { own: Some(own.digest()), ..self }
+    }
+
+    /// The digest of the token of this process's own workers, when a token is needed over loopback.
+    pub const fn own(&self) -> Option<Digest> {
+        self.own
     }
 
     /// What others are let in with.
@@ -77,9 +89,12 @@ impl Manager {
                 let command = format!("orc worker --join {token}@{}", invitation.address);
                 (token.id(), token.digest(), token.to_string(), Some(command))
             }
-            _ => {
+            (_, invitation) => {
                 let token = ApiToken::generate();
-                (token.id(), token.digest(), token.to_string(), None)
+                let login = |invitation: &Invitation| {
+                    format!("orc login https://{} --pin {}", invitation.address, invitation.authority.pin())
+                };
+                (token.id(), token.digest(), token.to_string(), invitation.map(login))
             }
         };
         let joins = wish.role == Role::Join;

@@ -18,7 +18,7 @@ use crate::model::id::{NodeName, RequestId, TaskId};
 use crate::model::request::Request;
 use crate::model::task::Task;
 use crate::store::manager::ManagerReader;
-use crate::trust::Registry;
+use crate::trust::{Digest, Registry};
 use crate::wire::node::Node as NodeView;
 use crate::wire::submission::BindRoots;
 use crate::wire::sync::{StreamRequest, SyncAnswer, SyncRequest};
@@ -37,6 +37,9 @@ pub struct Manager {
     standing: watch::Receiver<Arc<Registry>>,
     /// What others are let in with; `None` = this machine alone can reach the manager.
     invitation: Option<Arc<Invitation>>,
+    /// The digest of the token by which this process's own workers are known, when processes of this machine need one;
+    /// `None` = they need none.
+    own: Option<Digest>,
     /// Tasks that cannot be read.
     unreadable: Arc<[TaskId]>,
     /// What is committed.
@@ -80,6 +83,7 @@ impl Manager {
             silent: ends.silent,
             standing: ends.standing,
             invitation: None,
+            own: None,
             unreadable: ends.unreadable,
             reader,
             roots: Arc::new(roots),

@@ -64,6 +64,28 @@ impl FromStr for Role {
     }
 }
 
+/// What processes of the manager's own machine need to be obeyed: the setting `ORC_LOCAL_ACCESS`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LocalAccess {
+    /// Nothing: over loopback, everything is open to them.
+    #[default]
+    Open,
+    /// A token, as everybody else.
+    Token,
+}
+
+impl FromStr for LocalAccess {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        match word {
+            "open" => Ok(Self::Open),
+            "token" => Ok(Self::Token),
+            _ => Err("open or token belongs there".to_owned()),
+        }
+    }
+}
+
 /// A token that was given out, without its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {

@@ -4,20 +4,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Process, RoleError, addresses};
+use super::{Employer, Process, RoleError, addresses};
 use crate::clock::Clock;
 use crate::manager::admission::{Invitation, Wish};
 use crate::manager::keeper::Keeper;
 use crate::manager::{self, Manager};
-use crate::model::access::Role;
+use crate::model::access::{LocalAccess, Role};
 use crate::model::id::ClusterId;
 use crate::plan::cluster::reconcile::Patience;
 use crate::serve::{self, Bound};
-use crate::settings::{Listen, MANAGER_PORT, Settings};
+use crate::settings::{MANAGER_PORT, Settings};
 use crate::store::manager::ManagerStore;
 use crate::trust::registry::Earlier;
 use crate::trust::server::Door;
-use crate::trust::{Authority, DIR, files};
+use crate::trust::{ApiToken, Authority, DIR, files};
 use crate::wire::submission::BindRoots;
 
 /// The certificate of the server is made anew so often, with the addresses that the machine has by then.
@@ -27,20 +27,21 @@ const CERTIFY_EVERY: Duration = Duration::from_hours(12);
 pub(super) struct PreparedManager {
     store: ManagerStore,
     bound: Bound,
+    /// By which this process's own workers are known, when processes of this machine need a token.
+    own: Option<ApiToken>,
 }
 
 pub(super) async fn prepare(settings: &Settings) -> Result<PreparedManager, RoleError> {
     let store = ManagerStore::open(&settings.data_dir, Clock.now().wall).await?;
     let bound = serve::bind(&settings.manager, MANAGER_PORT)?;
-    Ok(PreparedManager { store, bound })
+    let own = (settings.local_access == LocalAccess::Token).then(ApiToken::generate);
+    Ok(PreparedManager { store, bound, own })
 }
 
 impl PreparedManager {
-    /// Where processes of this machine reach it.
-    pub(super) fn local_url(&self) -> String {
-        let address = &self.bound.address;
-        let host = if address.is_loopback() { address.host.clone() } else { "localhost".to_owned() };
-        format!("http://{}", Listen { host, port: address.port })
+    /// How this process's own workers reach it.
+    pub(super) fn employer(&self) -> Employer {
+        Employer::Own { url: self.bound.address.local_url(), token: self.own.clone() }
     }
 
     /// Starts it; what is printed then.
@@ -57,6 +58,14 @@ impl PreparedManager {
         let roots = BindRoots(settings.bind_mounts.clone());
         let handle = Manager::new(ends, reader, roots, process.stop.clone());
         process.keep(keeper.run(process.stop.clone()));
+        let handle = match &self.own {
+            Some(own) => {
+                let handle = handle.guarding_loopback(own);
+                keep_admin_token(&handle, settings).await?;
+                handle
+            }
+            None => handle,
+        };
         let (handle, bound) = if self.bound.address.is_loopback() {
             (handle, self.bound)
         } else {

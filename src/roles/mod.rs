@@ -110,7 +110,7 @@ impl Process {
             Role::AllInOne => {
                 let prepared = worker::prepare(settings, settings.workers).await?;
                 let manager = manager::prepare(settings).await?;
-                let employer = Employer::Url(manager.local_url());
+                let employer = manager.employer();
                 banner.extend(prepared.iter().map(|worker| worker.banner(settings.workers)));
                 banner.extend(manager.start(self, settings).await?);
                 for worker in prepared {

@@ -17,7 +17,7 @@ use crate::model::node::NodeFacts;
 use crate::serve::{self, Bound};
 use crate::settings::{Settings, WORKER_PORT};
 use crate::store::worker::WorkerStore;
-use crate::trust::{Identity, JoinToken};
+use crate::trust::{ApiToken, Identity, JoinToken};
 use crate::worker::keeper::{Keeper, Start};
 use crate::worker::membership::{self, Membership};
 use crate::worker::sync::Sync;
@@ -29,6 +29,13 @@ const DESCRIBE_EVERY: Duration = Duration::from_secs(30);
 /// Whom a worker works for.
 #[derive(Debug, Clone)]
 pub enum Employer {
+    /// The manager in the same process.
+    Own {
+        /// Its URL.
+        url: String,
+        /// What it knows this worker by, when that is needed.
+        token: Option<ApiToken>,
+    },
     /// The manager at this URL.
     Url(String),
     /// The manager that is to be joined, unless that was done before.
@@ -118,6 +125,7 @@ impl PreparedWorker {
         employer: Employer,
     ) -> Result<(), RoleError> {
         let known = match &employer {
+            Employer::Own { .. } => None,
             Employer::Url(url) if !url.starts_with("https://") => None,
             _ => Identity::open(&settings.data_dir)?,
         };
@@ -191,6 +199,11 @@ async fn employ(
         }
         (Employer::Url(url), Some(known)) => (url, known),
         (Employer::JoinedOrUrl(_), Some(known)) => (known.manager.clone(), known),
+        (Employer::Own { url, token }, _) => {
+            let client = Client::new(&url)?;
+            let client = token.iter().fold(client, Client::bearing);
+            return Ok(Employment { client, membership: None, own_address: None });
+        }
         (Employer::Url(url) | Employer::JoinedOrUrl(url), None) => {
             return Ok(Employment { client: Client::new(&url)?, membership: None, own_address: None });
         }

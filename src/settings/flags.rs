@@ -4,8 +4,8 @@ use clap::Args;
 
 use super::source::Setting;
 use super::{
-    ADVERTISE, BIND_MOUNTS, DATA_DIR, DOCKER_HOST, MANAGER_HOST, MANAGER_PORT, NODE_NAME, RETENTION,
-    SCHEDULER, WORKER_HOST, WORKER_PORT, WORKERS,
+    ADVERTISE, BIND_MOUNTS, DATA_DIR, DOCKER_HOST, LOCAL_ACCESS, MANAGER_HOST, MANAGER_PORT, NODE_NAME,
+    RETENTION, SCHEDULER, WORKER_HOST, WORKER_PORT, WORKERS,
 };
 
 /// What the command line says of the settings. Values are read by [`super::Settings::load`], which says where a
@@ -36,6 +36,11 @@ pub struct ServerFlags {
     /// those of this machine]
     #[arg(long, value_name = "NAMES")]
     pub advertise: Option<String>,
+
+    /// What processes of this machine need to be obeyed by the manager: nothing (open), or a token as others do
+    /// [ORC_LOCAL_ACCESS, default: open]
+    #[arg(long, value_name = "open|token")]
+    pub local_access: Option<String>,
 
     /// Number of workers in this process [ORC_WORKERS, default: 1]
     #[arg(long, value_name = "N")]
@@ -76,6 +81,7 @@ impl ServerFlags {
             (MANAGER_HOST, &self.manager_host),
             (MANAGER_PORT, &self.manager_port),
             (ADVERTISE, &self.advertise),
+            (LOCAL_ACCESS, &self.local_access),
             (WORKERS, &self.workers),
             (DATA_DIR, &self.data_dir),
             (SCHEDULER, &self.scheduler),

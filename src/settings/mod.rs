@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use self::flags::ServerFlags;
 use self::source::{Setting, SettingsError, Sources};
+use crate::model::access::LocalAccess;
 use crate::model::id::NodeName;
 use crate::model::node::SchedulerKind;
 
@@ -24,6 +25,8 @@ pub const MANAGER_HOST: Setting = with_flag("ORC_MANAGER_HOST", "--manager-host"
 pub const MANAGER_PORT: Setting = with_flag("ORC_MANAGER_PORT", "--manager-port");
 /// Under which names and addresses others reach the manager.
 pub const ADVERTISE: Setting = with_flag("ORC_ADVERTISE", "--advertise");
+/// What processes of this machine need to be obeyed by the manager.
+pub const LOCAL_ACCESS: Setting = with_flag("ORC_LOCAL_ACCESS", "--local-access");
 /// How many workers this process has.
 pub const WORKERS: Setting = with_flag("ORC_WORKERS", "--workers");
 /// Where the databases are.
@@ -56,6 +59,7 @@ pub const ALL: &[Setting] = &[
     MANAGER_HOST,
     MANAGER_PORT,
     ADVERTISE,
+    LOCAL_ACCESS,
     WORKERS,
     DATA_DIR,
     SCHEDULER,
@@ -85,6 +89,8 @@ pub struct Settings {
     pub manager: Listen,
     /// Names and addresses under which others reach the manager, the best one first, beside those that the machine has.
     pub advertise: Vec<String>,
+    /// What processes of this machine need to be obeyed by the manager.
+    pub local_access: LocalAccess,
     /// Where the first worker listens.
     pub worker: Listen,
     /// Workers in this process, 1 to 100.
@@ -120,6 +126,12 @@ impl Listen {
     /// Whether only processes of this machine can reach it.
     pub fn is_loopback(&self) -> bool {
         Self::is_local(&self.host)
+    }
+
+    /// Where processes of this machine reach it; a URL.
+    pub fn local_url(&self) -> String {
+        let host = if self.is_loopback() { self.host.clone() } else { "localhost".to_owned() };
+        format!("http://{}", Self { host, port: self.port })
     }
 
     fn is_local(host: &str) -> bool {
@@ -171,6 +183,7 @@ impl Settings {
                 port: sources.get(WORKER_PORT, |text| first_of_ports(text, workers))?.unwrap_or(8888),
             },
             advertise: sources.get(ADVERTISE, parse::names)?.unwrap_or_default(),
+            local_access: sources.get(LOCAL_ACCESS, str::parse)?.unwrap_or_default(),
             workers,
             data_dir: sources.get(DATA_DIR, parse::path)?.unwrap_or("./data".into()),
             scheduler: sources.get(SCHEDULER, parse::scheduler)?.unwrap_or_default(),

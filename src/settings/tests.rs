@@ -3,6 +3,7 @@
 use std::os::unix::ffi::OsStringExt;
 
 use super::*;
+use crate::model::access::LocalAccess;
 
 /// Loads from `--flag=value` pairs, `NAME=value` pairs, and the text of a `.env`.
 fn load(flags: &[&str], environment: &[&str], dotenv: &str) -> Result<Settings, String> {
@@ -27,6 +28,7 @@ fn without_a_word_the_defaults_hold() {
             manager: Listen { host: "localhost".to_owned(), port: 8000 },
             worker: Listen { host: "localhost".to_owned(), port: 8888 },
             advertise: vec![],
+            local_access: LocalAccess::Open,
             workers: 1,
             data_dir: "./data".into(),
             scheduler: SchedulerKind::Roundrobin,
@@ -181,6 +183,7 @@ fn values_out_of_range_are_refused() {
         "--worker-host=192.168.0.1",
         "--advertise=0.0.0.0",
         "--advertise=a b",
+        "--local-access=closed",
         "--manager-host=localhost:8000",
         "--name=a b",
         "--retention=10s",

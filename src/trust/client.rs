@@ -28,6 +28,8 @@ pub enum Believed {
     Pin(Digest),
     /// This one.
     Authority(CertificateDer<'static>),
+    /// None: the digest of the one that the server names is told here, and then the connection ends.
+    None(Arc<watch::Sender<Option<Digest>>>),
 }
 
 /// What a client shows: the certificate of the moment.
@@ -51,6 +53,13 @@ pub fn config(believed: Believed, shown: Option<Shown>) -> Result<Arc<ClientConf
     Ok(Arc::new(config))
 }
 
+/// A client's side of TLS that only looks: its connections all fail, and then the other end holds the digest of the
+/// authority that was found.
+pub fn first_look() -> Result<(Arc<ClientConfig>, watch::Receiver<Option<Digest>>), TrustError> {
+    let (found, receiver) = watch::channel(None);
+    Ok((config(Believed::None(Arc::new(found)), None)?, receiver))
+}
+
 /// Believes the servers of one authority.
 #[derive(Debug)]
 struct Servers {
@@ -62,6 +71,10 @@ impl Servers {
     fn authority<'a>(&'a self, sent: &'a [CertificateDer<'_>]) -> Result<&'a CertificateDer<'a>, Error> {
         match &self.believed {
             Believed::Authority(authority) => Ok(authority),
+            Believed::None(found) => {
+                found.send_replace(sent.last().map(Digest::of));
+                Err(Error::General("nobody has said yet that this authority is to be believed".to_owned()))
+            }
             Believed::Pin(pin) => sent.iter().find(|sent| Digest::of(sent) == *pin).ok_or_else(|| {
                 let found: Vec<String> = sent.iter().map(|sent| Digest::of(sent).to_string()).collect();
                 Error::General(format!(

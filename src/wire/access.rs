@@ -78,7 +78,7 @@ pub struct TokenInput {
 pub struct TokenMade {
     /// The token itself: a secret.
     pub secret: String,
-    /// For "join": what to type on the machine of the worker.
+    /// What to type on the other machine: to join there, or to log in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
     /// What is known of it from now on.

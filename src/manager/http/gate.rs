@@ -15,7 +15,7 @@ use crate::model::time::Timestamp;
 use crate::serve::{ApiError, Peer};
 use crate::trust::registry::Registry;
 use crate::trust::server::Visitor;
-use crate::trust::{ApiToken, NodeCertificate};
+use crate::trust::{ApiToken, Digest, NodeCertificate};
 
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +69,8 @@ pub const TABLE: &[Row] = &[
 /// Who sends a request. It stands in the request's extensions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Principal {
-    /// A process of this machine, over loopback and without a token: it may do everything.
+    /// A process of this machine, over loopback and without a token where none is needed, or a worker of this process: it
+    /// may do everything.
     Local,
     /// The bearer of a token.
     Bearer(Role),
@@ -94,7 +95,8 @@ pub async fn check(
     };
     let now = manager.clock.now().wall;
     let peer = request.extensions().get::<Peer>();
-    let principal = principal(peer, request.headers(), &manager.standing(), now);
+    let principal =
+        principal(peer, request.headers(), &Known { registry: &manager.standing(), own: manager.own(), now });
     let node = parameters.iter().find(|(key, _)| *key == "name").map(|(_, name)| name);
     let admitted = match access(request.method(), path.as_str()) {
         Ruled::To(access) => refuse_token_in_query(request.uri().query().unwrap_or_default())
@@ -151,25 +153,33 @@ fn access(method: &Method, path: &str) -> Ruled {
     if allow.is_empty() { Ruled::Nobodys } else { Ruled::OtherMethods(allow) }
 }
 
+/// What principals are known by.
+struct Known<'a> {
+    registry: &'a Registry,
+    /// The digest of the token of this process's own workers, when a token is needed over loopback.
+    own: Option<Digest>,
+    now: Timestamp,
+}
+
 /// Who sends a request over this connection, with these headers.
-pub fn principal(peer: Option<&Peer>, headers: &HeaderMap, registry: &Registry, now: Timestamp) -> Principal {
+fn principal(peer: Option<&Peer>, headers: &HeaderMap, known: &Known<'_>) -> Principal {
     let mut shown = headers.get_all(AUTHORIZATION).iter();
     if let Some(first) = shown.next() {
         // Who shows something wants to be taken for that, on this machine too.
         return if shown.next().is_some() {
             Principal::Nobody("One header Authorization at most belongs in a request".to_owned())
         } else {
-            bearer(first, registry, now)
+            bearer(first, known)
         };
     }
     match peer {
-        Some(Peer::Local) => Principal::Local,
-        Some(Peer::Tls(Visitor::Node(certificate))) => match registry.check(certificate, now) {
+        Some(Peer::Local) if known.own.is_none() => Principal::Local,
+        Some(Peer::Tls(Visitor::Node(certificate))) => match known.registry.check(certificate, known.now) {
             Ok(()) => Principal::Node(certificate.clone()),
             Err(refusal) => Principal::Nobody(refusal.to_string()),
         },
         Some(Peer::Tls(Visitor::Unfit(why))) => Principal::Nobody(why.clone()),
-        Some(Peer::Tls(Visitor::Unnamed) | Peer::Elsewhere) | None => Principal::Nobody(
+        Some(Peer::Local | Peer::Tls(Visitor::Unnamed) | Peer::Elsewhere) | None => Principal::Nobody(
             "Nothing says who you are: add the header \"Authorization: Bearer TOKEN\". `orc token create` on the \
              manager's host makes a token, and a worker joins with the line that `orc node token` prints there"
                 .to_owned(),
@@ -177,7 +187,7 @@ pub fn principal(peer: Option<&Peer>, headers: &HeaderMap, registry: &Registry, 
     }
 }
 
-fn bearer(header: &HeaderValue, registry: &Registry, now: Timestamp) -> Principal {
+fn bearer(header: &HeaderValue, known: &Known<'_>) -> Principal {
     let token = header.to_str().ok().and_then(|text| {
         let (scheme, token) = text.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
@@ -185,11 +195,15 @@ fn bearer(header: &HeaderValue, registry: &Registry, now: Timestamp) -> Principa
     let Some(token) = token else {
         return Principal::Nobody("The header Authorization is not of the form \"Bearer TOKEN\"".to_owned());
     };
-    let role = token
-        .parse::<ApiToken>()
-        .map_err(|problem| format!("In the header Authorization, {problem}"))
-        .and_then(|token| registry.bearer(&token, now).map_err(|refusal| refusal.to_string()));
-    role.map_or_else(Principal::Nobody, Principal::Bearer)
+    let token: ApiToken = match token.parse() {
+        Ok(token) => token,
+        Err(problem) => return Principal::Nobody(format!("In the header Authorization, {problem}")),
+    };
+    if known.own == Some(token.digest()) {
+        return Principal::Local;
+    }
+    let role = known.registry.bearer(&token, known.now);
+    role.map_or_else(|refusal| Principal::Nobody(refusal.to_string()), Principal::Bearer)
 }
 
 /// Whether somebody may use a route; `node` is the name in its path.

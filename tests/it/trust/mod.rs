@@ -2,4 +2,6 @@
 
 mod house;
 mod joining;
+mod matrix;
+mod people;
 mod strangers;

@@ -1,0 +1,244 @@
+//! Every route times everybody who may knock: a table of what is to be, beside the gate's own.
+
+use std::time::Duration;
+
+use orc::client::{Client, ClientError};
+use orc::manager::http::gate::{Access, TABLE};
+use orc::model::access::Role;
+use orc::trust::Identity;
+use serde_json::{Value, json};
+
+use super::house::{House, PATIENCE, Worker};
+
+/// Whoever may knock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Who {
+    /// By TLS, with nothing to show.
+    Nobody,
+    /// Over loopback, without a token.
+    Local,
+    Read,
+    Operate,
+    Admin,
+    /// With a token for an hour that has passed.
+    Expired,
+    /// With a token that was revoked.
+    Revoked,
+    /// With a token to join, where one for people belongs.
+    Joiner,
+    /// The worker of the node in the path.
+    Own,
+    /// A worker of another node.
+    Other,
+    /// A worker of a node of this name that was taken out.
+    Stranger,
+}
+
+const EVERYBODY: [Who; 11] = [
+    Who::Nobody,
+    Who::Local,
+    Who::Read,
+    Who::Operate,
+    Who::Admin,
+    Who::Expired,
+    Who::Revoked,
+    Who::Joiner,
+    Who::Own,
+    Who::Other,
+    Who::Stranger,
+];
+
+/// What is to become of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// The handler answers, whatever it says.
+    In,
+    /// 401.
+    Unknown,
+    /// 403.
+    Forbidden,
+}
+
+/// The same rules once more, in other words than the gate's.
+fn fate(who: Who, access: Access) -> Fate {
+    use Fate::{Forbidden, In, Unknown};
+    match (access, who) {
+        (Access::Public | Access::Join, _) | (_, Who::Local) => In,
+        (_, Who::Nobody | Who::Expired | Who::Revoked | Who::Joiner | Who::Stranger) => Unknown,
+        (Access::Role(Role::Read), Who::Read | Who::Operate | Who::Admin) => In,
+        (Access::Role(Role::Operate) | Access::NodeOr(Role::Operate), Who::Operate | Who::Admin) => In,
+        (Access::Role(Role::Admin), Who::Admin) => In,
+        (Access::Node | Access::NodeOr(_), Who::Own) => In,
+        _ => Forbidden,
+    }
+}
+
+/// What each of them knocks with.
+struct Visitors {
+    house: House,
+    read: Client,
+    operate: Client,
+    admin: Client,
+    expired: Client,
+    revoked: Client,
+    own: Client,
+    other: Client,
+    stranger: Client,
+    _workers: [Worker; 2],
+    _elsewhere: House,
+}
+
+impl Visitors {
+    async fn gather() -> Self {
+        let (house, elsewhere) = (House::open().await, House::open().await);
+        let workers = [house.joined("box-1").await, house.joined("box-2").await];
+        let stranger = elsewhere.joined("box-1").await.identity();
+        let shown = |identity: &Identity| house.client(Some(identity));
+        let (own, other, stranger) =
+            (shown(&workers[0].identity()), shown(&workers[1].identity()), shown(&stranger));
+        let revoked = house.token(json!({ "Role": "admin" })).await;
+        let expired = bearer(&house, json!({ "Role": "admin", "TTL": 1 })).await;
+        let visitors = Self {
+            read: bearer(&house, json!({ "Role": "read" })).await,
+            operate: bearer(&house, json!({ "Role": "operate" })).await,
+            admin: house.client(None).bearing(&house.admin_token()),
+            revoked: house.client(None).bearing(&revoked["Secret"].as_str().unwrap().parse().unwrap()),
+            expired,
+            own,
+            other,
+            stranger,
+            house,
+            _workers: workers,
+            _elsewhere: elsewhere,
+        };
+        let id = revoked["ID"].as_str().unwrap();
+        let answer = visitors.house.ask("DELETE", &format!("/tokens/{id}"), &Value::Null).await;
+        assert_eq!(answer.status, 204, "{answer:?}");
+        let is_over = || visitors.expired.get::<Value>("/tasks", PATIENCE);
+        let over = crate::support::patience::until("a token expires", is_over, Result::is_err).await;
+        assert!(super::house::refusal(over).1.contains("expired at"));
+        visitors
+    }
+
+    /// What becomes of a request.
+    async fn fate(&self, who: Who, method: &str, path: &str) -> Fate {
+        let body = json!({});
+        let client = match who {
+            Who::Local => {
+                let status = self
+                    .house
+                    .ask(method, path, if method == "GET" { &Value::Null } else { &body })
+                    .await
+                    .status;
+                return fate_of(status);
+            }
+            Who::Joiner => return self.joiner(method, path).await,
+            Who::Nobody => &self.house.client(None),
+            Who::Read => &self.read,
+            Who::Operate => &self.operate,
+            Who::Admin => &self.admin,
+            Who::Expired => &self.expired,
+            Who::Revoked => &self.revoked,
+            Who::Own => &self.own,
+            Who::Other => &self.other,
+            Who::Stranger => &self.stranger,
+        };
+        let answer = match method {
+            "GET" => client.get::<Value>(path, PATIENCE).await,
+            _ => client.send(method.parse().unwrap(), path, &body, PATIENCE).await,
+        };
+        match answer {
+            Ok(_) | Err(ClientError::Garbled { .. }) => Fate::In,
+            Err(ClientError::Refused { status, message }) => {
+                assert!(!message.contains("is a bug in orc"), "{who:?} {method} {path}: {message}");
+                fate_of(status)
+            }
+            Err(error) => panic!("{who:?} {method} {path}: {error}"),
+        }
+    }
+
+    /// Over loopback, so that it is the token that counts and not where it comes from.
+    async fn joiner(&self, method: &str, path: &str) -> Fate {
+        let secret = self.house.join_line().await;
+        let header = format!("Bearer {}", secret.split_once('@').unwrap().0);
+        let headers = [("content-type", "application/json"), ("authorization", header.as_str())];
+        let body = if method == "GET" { "" } else { "{}" };
+        fate_of(
+            crate::support::http::ask(self.house.port, method, path, &headers, body).await.unwrap().status,
+        )
+    }
+}
+
+async fn bearer(house: &House, wish: Value) -> Client {
+    let made = house.token(wish).await;
+    house.client(None).bearing(&made["Secret"].as_str().unwrap().parse().unwrap())
+}
+
+fn fate_of(status: u16) -> Fate {
+    match status {
+        401 => Fate::Unknown,
+        403 => Fate::Forbidden,
+        _ => Fate::In,
+    }
+}
+
+/// A path of this route, with things in it that are not there; events end.
+fn path_of(route: &str) -> String {
+    let path = route.replace("{name}", "box-1").replace("{id}", "0193e4a0-0000-7000-8000-000000000000");
+    if route == "/events" { format!("{path}?follow=false") } else { path }
+}
+
+#[tokio::test]
+async fn every_route_is_for_whom_it_should_be_and_for_nobody_else() {
+    let visitors = Visitors::gather().await;
+    let mut wrong = Vec::new();
+    for (method, route, access) in TABLE {
+        for who in EVERYBODY {
+            let found = visitors.fate(who, method.as_str(), &path_of(route)).await;
+            let wanted = fate(who, *access);
+            if found != wanted {
+                wrong.push(format!("{who:?} {method} {route}: {wanted:?} is wanted, {found:?} found"));
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} of {} are wrong:\n{}",
+        wrong.len(),
+        TABLE.len() * EVERYBODY.len(),
+        wrong.join("\n")
+    );
+}
+
+#[tokio::test]
+async fn every_route_has_a_row_and_every_row_a_route() {
+    let house = House::open().await;
+    let document = house.ask("GET", "/openapi.json", &Value::Null).await.json();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for method in methods.as_object().unwrap().keys() {
+            let has_row = TABLE
+                .iter()
+                .any(|(known, route, _)| route == path && known.as_str().eq_ignore_ascii_case(method));
+            assert!(has_row, "{method} {path} is in the document and in no row of the gate's table");
+        }
+    }
+    for (method, route, _) in TABLE {
+        let body = if method.as_str() == "GET" { Value::Null } else { json!({}) };
+        let answer = house.ask(method.as_str(), &path_of(route), &body).await;
+        let text = String::from_utf8_lossy(&answer.body);
+        assert!(answer.status != 405 && !text.contains("There is nothing at"), "{method} {route}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_revoked_token_ends_at_once_even_on_a_connection_that_is_open() {
+    let house = House::open().await;
+    let made = house.token(json!({ "Role": "read" })).await;
+    let client = house.client(None).bearing(&made["Secret"].as_str().unwrap().parse().unwrap());
+    let _: Value = client.get("/tasks", PATIENCE).await.unwrap();
+    let begin = std::time::Instant::now();
+    house.ask("DELETE", &format!("/tokens/{}", made["ID"].as_str().unwrap()), &Value::Null).await;
+    let (status, sentence) = super::house::refusal(client.get("/tasks", PATIENCE).await);
+    assert!(status == 401 && sentence.contains("made void"), "{sentence}");
+    assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
+}
