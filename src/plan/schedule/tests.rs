@@ -407,6 +407,18 @@ mod rules {
     }
 
     #[test]
+    fn a_task_that_is_counted_out_keeps_nobody_away() {
+        let mut usage = Usage::default();
+        usage.add(&apart("web"));
+        assert_eq!(
+            placed(vec![Candidate { usage: usage.clone(), ..node("n1") }, node("n2")], &[apart("web")]),
+            ["n2"]
+        );
+        usage.remove(&apart("web"));
+        assert_eq!(placed(vec![Candidate { usage, ..node("n1") }, node("n2")], &[apart("web")]), ["n1"]);
+    }
+
+    #[test]
     fn a_preferred_node_is_taken_as_long_as_it_has_room() {
         let preferences = serde_json::json!([{ "Prefer": "node.labels.disk==ssd", "Weight": 1 }]);
         let large = TaskSpec { memory: 5 * GIB, ..preferring(&preferences) };
