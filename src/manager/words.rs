@@ -161,20 +161,21 @@ impl Keeper {
 
 /// Says what was decided. What becomes of each task its worker says too, and the store keeps all of it.
 fn log(event: &Event, task_name: &str) {
-    match &event.task {
-        Some(id) => tracing::debug!(
+    if let Some(id) = &event.task {
+        tracing::debug!(
             task.id = %id,
             task.name = task_name,
             node.name = event.node.as_ref().map(tracing::field::display),
             event.kind = event.kind.word(),
             "{}",
             event.message
-        ),
-        None => tracing::info!(
+        );
+    } else {
+        tracing::info!(
             node.name = event.node.as_ref().map(tracing::field::display),
             event.kind = event.kind.word(),
             "{}",
             event.message
-        ),
+        );
     }
 }

@@ -8,6 +8,7 @@ use sqlx::{Row, SqliteConnection};
 use tempfile::TempDir;
 
 use super::*;
+use crate::model::access::Role;
 use crate::model::decision::{Decision, Fit, LeftOut, Reasoning};
 use crate::model::event::EventKind;
 use crate::model::id::TaskId;
@@ -612,4 +613,41 @@ async fn nobody_asks_in_vain_for_what_is_not_there() {
     assert!(page.items.is_empty() && page.next.is_none());
     assert_eq!(reader.count_by_state().await, Ok(BTreeMap::new()));
     assert_eq!(reader.events_before_newest(0).await, Ok(0));
+}
+
+#[tokio::test]
+async fn tokens_and_admissions_are_read_back_and_only_their_ends_change() {
+    let mut fixture = Fixture::new().await;
+    let token = Token {
+        id: "0a1b2c3d".to_owned(),
+        role: Role::Join,
+        name: "for box-1".to_owned(),
+        digest: "d".repeat(64),
+        created_at: samples::time(1),
+        expires_at: Some(samples::time(2)),
+        uses_left: Some(1),
+        revoked_at: None,
+    };
+    let admission = Admission {
+        node: "box-1".parse().unwrap(),
+        key: "e".repeat(64),
+        admitted_at: samples::time(1),
+        removed_at: None,
+    };
+    let batch =
+        Batch { tokens: vec![token.clone()], admissions: vec![admission.clone()], ..Batch::default() };
+    fixture.store.commit(&batch).await.unwrap();
+    let used = Token { uses_left: Some(0), revoked_at: Some(samples::time(3)), ..token };
+    let forged = Token { role: Role::Admin, digest: "f".repeat(64), ..used.clone() };
+    let removed = Admission { removed_at: Some(samples::time(3)), ..admission };
+    let batch = Batch { tokens: vec![forged], admissions: vec![removed.clone()], ..Batch::default() };
+    fixture.store.commit(&batch).await.unwrap();
+
+    let mut fixture = fixture.reopen().await;
+    let state = fixture.store.load().await.unwrap();
+    assert_eq!((state.tokens, state.admissions), (vec![used], vec![removed]));
+    assert_eq!(
+        text(&mut fixture.store, "SELECT state FROM token_overview").await.split(' ').next(),
+        Some("void")
+    );
 }
