@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use expect_test::expect;
 use orc::client::{Client, ClientError};
 use orc::manager::http::gate::{Access, TABLE};
 use orc::model::access::Role;
@@ -209,6 +210,36 @@ async fn every_route_is_for_whom_it_should_be_and_for_nobody_else() {
         TABLE.len() * EVERYBODY.len(),
         wrong.join("\n")
     );
+}
+
+/// Whoever changes who may do what changes it here, too.
+#[test]
+fn the_table_says_what_was_decided() {
+    let rows: Vec<String> =
+        TABLE.iter().map(|(method, route, access)| format!("{method} {route}: {access:?}")).collect();
+    expect![[r"
+        GET /tasks: Role(Read)
+        POST /tasks: Role(Operate)
+        GET /tasks/{id}: Role(Read)
+        DELETE /tasks/{id}: Role(Operate)
+        GET /tasks/{id}/events: Role(Read)
+        GET /tasks/{id}/logs: Role(Read)
+        GET /tasks/{id}/why: Role(Read)
+        GET /events: Role(Read)
+        GET /nodes: Role(Read)
+        POST /nodes/{name}/tasks: NodeOr(Operate)
+        DELETE /nodes/{name}/tasks/{id}: NodeOr(Operate)
+        POST /nodes/{name}/sync: Node
+        POST /nodes/{name}/streams/{id}: Node
+        POST /nodes/{name}/certificate: Node
+        POST /join: Join
+        GET /tokens: Role(Admin)
+        POST /tokens: Role(Admin)
+        DELETE /tokens/{id}: Role(Admin)
+        GET /healthz: Public
+        GET /readyz: Public
+        GET /openapi.json: Role(Read)"]]
+    .assert_eq(&rows.join("\n"));
 }
 
 #[tokio::test]
