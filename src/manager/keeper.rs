@@ -18,8 +18,8 @@ use crate::clock::Clock;
 use crate::model::decision::Decision;
 use crate::model::id::{ClusterId, NodeName, TaskId};
 use crate::model::node::SchedulerKind;
-use crate::model::time::Now;
-use crate::plan::cluster::reconcile::{PASS, Patience, reconcile};
+use crate::model::time::{Moment, Now};
+use crate::plan::cluster::reconcile::Patience;
 use crate::plan::cluster::{Cluster, Restored};
 use crate::store::Error;
 use crate::store::manager::{Batch, ManagerState, ManagerStore, StoredEvent};
@@ -50,8 +50,10 @@ pub struct Keeper {
     pub(super) cluster: Cluster,
     pub(super) store: ManagerStore,
     pub(super) next_event: u64,
-    patience: Patience,
-    clock: Clock,
+    pub(super) patience: Patience,
+    pub(super) clock: Clock,
+    /// When it decided last.
+    pub(super) decided_at: Moment,
     inbox: mpsc::Receiver<Word>,
     pub(super) polls: BTreeMap<NodeName, Poll>,
     pub(super) streams: BTreeMap<NodeName, Vec<StreamRequest>>,
@@ -85,6 +87,8 @@ pub struct Ends {
     pub standing: watch::Receiver<Arc<Registry>>,
     /// Tasks that cannot be read.
     pub unreadable: Arc<[TaskId]>,
+    /// How long a worker may go on with what may run only once after it asked, milliseconds.
+    pub lease_ms: u64,
 }
 
 impl Keeper {
@@ -118,6 +122,7 @@ impl Keeper {
             next_event,
             patience,
             clock,
+            decided_at: clock.now().moment,
             inbox,
             polls: BTreeMap::new(),
             streams: BTreeMap::new(),
@@ -128,8 +133,14 @@ impl Keeper {
             standing,
             draft: Draft::default(),
         };
-        let ends =
-            Ends { inbox: send, feed, silent: silent_receiver, standing: standing_receiver, unreadable };
+        let ends = Ends {
+            inbox: send,
+            feed,
+            silent: silent_receiver,
+            standing: standing_receiver,
+            unreadable,
+            lease_ms: keeper.lease_ms(),
+        };
         Ok((keeper, ends))
     }
 
@@ -203,36 +214,15 @@ impl Keeper {
     /// decide at once. When that fails, nothing has changed.
     async fn write(&mut self, words: &[Word]) -> Result<(Vec<Answer>, bool), Error> {
         let now = self.clock.now();
+        self.notice_standstill(now);
         let answers = words.iter().map(|word| self.take(&word.message, now)).collect();
         let more = self.decide_pass(now);
         self.commit().await?;
         Ok((answers, more))
     }
 
-    /// Decides one pass; whether there is more to decide at once.
-    fn decide_pass(&mut self, now: Now) -> bool {
-        let changes = reconcile(&self.cluster, self.patience, now);
-        for change in &changes {
-            self.decide(change, now);
-        }
-        changes.len() >= PASS
-    }
-
-    /// Decides and writes one pass; whether there is more to decide at once.
-    async fn plan(&mut self) -> Result<bool, Error> {
-        let more = self.decide_pass(self.clock.now());
-        match self.commit().await {
-            Err(error) if error.must_exit() => return Err(error),
-            Err(error) => {
-                tracing::warn!("what was decided could not be written and is decided anew: {error}");
-            }
-            Ok(()) => self.answer_polls(),
-        }
-        Ok(more)
-    }
-
     /// Writes all that changed. When that fails, memory is what the store has.
-    async fn commit(&mut self) -> Result<(), Error> {
+    pub(super) async fn commit(&mut self) -> Result<(), Error> {
         let dirty = self.cluster.take_dirty();
         let draft = std::mem::take(&mut self.draft);
         let access = self.registry.take_dirty();
@@ -240,6 +230,7 @@ impl Keeper {
             revision: self.cluster.revision(),
             tasks: dirty.tasks.iter().filter_map(|id| self.cluster.task(*id)).cloned().collect(),
             forgotten: dirty.forgotten.into_iter().collect(),
+            removed: dirty.removed.into_iter().collect(),
             nodes: dirty
                 .nodes
                 .iter()
@@ -260,6 +251,7 @@ impl Keeper {
         let nothing = batch.tasks.is_empty()
             && batch.forgotten.is_empty()
             && batch.nodes.is_empty()
+            && batch.removed.is_empty()
             && batch.events.is_empty()
             && batch.requests.is_empty()
             && batch.tokens.is_empty()
@@ -289,6 +281,10 @@ impl Keeper {
         Ok(())
     }
 
+    pub(super) fn lease_ms(&self) -> u64 {
+        u64::try_from(self.patience.lease.as_millis()).unwrap_or(u64::MAX)
+    }
+
     fn tell_silence(&self) {
         use crate::model::node::NodeState::Unreachable;
         let silent = self.cluster.nodes().filter(|member| member.node.state == Unreachable);
@@ -299,7 +295,11 @@ impl Keeper {
     fn answer(&mut self, words: Vec<Word>, answers: Vec<Answer>) {
         for (word, answer) in words.into_iter().zip(answers) {
             match (word.message, answer) {
-                (Message::Sync { node, request }, Answer::Synced) => self.synced(&node, &request, word.reply),
+                (Message::Sync { node, request, taken_in }, Answer::Synced) => {
+                    // Whoever asked may have gone.
+                    _ = taken_in.send(());
+                    self.synced(&node, &request, word.reply);
+                }
                 // Whoever asked may have gone.
                 (_, answer) => _ = word.reply.send(answer),
             }
@@ -341,5 +341,5 @@ fn restore(state: ManagerState, scheduler: SchedulerKind, now: Now) -> Cluster {
             .filter_map(|row| Some((row.id.parse().ok()?, row.name)))
             .collect(),
     };
-    Cluster::restore(restored, scheduler, now.moment)
+    Cluster::restore(restored, scheduler, now)
 }

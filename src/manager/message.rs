@@ -44,6 +44,8 @@ pub enum Message {
         node: NodeName,
         /// What it says.
         request: Box<SyncRequest>,
+        /// Told once that is taken in, which may be long before there is news to answer with.
+        taken_in: oneshot::Sender<()>,
     },
     /// A user wants to read a task's output.
     Stream {

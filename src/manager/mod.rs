@@ -5,6 +5,7 @@ pub mod http;
 pub mod keeper;
 pub mod message;
 pub mod pipes;
+mod planning;
 mod polls;
 mod words;
 
@@ -42,6 +43,8 @@ pub struct Manager {
     own: Option<Digest>,
     /// Tasks that cannot be read.
     unreadable: Arc<[TaskId]>,
+    /// How long a worker may go on with what may run only once after it asked, milliseconds.
+    lease_ms: u64,
     /// What is committed.
     pub reader: ManagerReader,
     /// Where bind mounts may come from.
@@ -85,6 +88,7 @@ impl Manager {
             invitation: None,
             own: None,
             unreadable: ends.unreadable,
+            lease_ms: ends.lease_ms,
             reader,
             roots: Arc::new(roots),
             pipes: Pipes::default(),
@@ -117,9 +121,14 @@ impl Manager {
         self.ask(Message::Stop { task, request }).await.map(|answer| accepted(&answer))
     }
 
-    /// Takes in what a worker says; waits for news for it.
-    pub async fn sync(&self, node: NodeName, request: SyncRequest) -> Result<SyncAnswer, Trouble> {
-        match self.ask(Message::Sync { node, request: Box::new(request) }).await? {
+    /// Takes in what a worker says, tells that it did, and waits for news for it.
+    pub async fn sync(
+        &self,
+        node: NodeName,
+        request: SyncRequest,
+        taken_in: oneshot::Sender<()>,
+    ) -> Result<SyncAnswer, Trouble> {
+        match self.ask(Message::Sync { node, request: Box::new(request), taken_in }).await? {
             Answer::News(news) => Ok(*news),
             _ => Err(Trouble::Stopping),
         }

@@ -4,11 +4,13 @@ use tokio::sync::oneshot;
 
 use super::keeper::Keeper;
 use super::message::Answer;
-use crate::model::id::NodeName;
+use crate::model::id::{InstanceId, NodeName};
 use crate::wire::sync::{Known, SyncAnswer, SyncRequest};
 
 /// A worker that waits for news.
 pub(super) struct Poll {
+    /// Which life of it.
+    instance: InstanceId,
     /// What it knows.
     known: Option<u64>,
     reply: oneshot::Sender<Answer>,
@@ -21,7 +23,7 @@ impl Keeper {
         let known = ours.map(|known| known.revision);
         let brought = !request.reports.is_empty() || !request.events.is_empty();
         let behind = ours.is_none_or(|known| known.epoch != self.cluster.epoch);
-        let poll = Poll { known, reply };
+        let poll = Poll { instance: request.life.instance, known, reply };
         if brought || behind || request.wait_ms == 0 {
             self.answer_poll(node, poll);
         } else if let Some(superseded) = self.polls.insert(node.clone(), poll) {
@@ -44,6 +46,11 @@ impl Keeper {
         }
     }
 
+    /// The life of a worker of which a question hangs here, and is still waited for.
+    pub(super) fn listening(&self, node: &NodeName) -> Option<InstanceId> {
+        self.polls.get(node).filter(|poll| !poll.reply.is_closed()).map(|poll| poll.instance)
+    }
+
     fn answer_poll(&mut self, node: &NodeName, poll: Poll) {
         if poll.reply.is_closed() {
             return;
@@ -55,6 +62,7 @@ impl Keeper {
             whole: delta.whole,
             assignments: delta.assignments,
             leave_alone: self.cluster.unreadable().collect(),
+            lease_ms: self.lease_ms(),
             events_seen: self.cluster.node(node).map_or(0, |member| member.node.events_seen),
             streams: self.streams.remove(node).unwrap_or_default(),
         };

@@ -7,10 +7,10 @@ use crate::model::event::Event;
 use crate::model::id::{NodeName, TaskId};
 use crate::model::request::Request;
 use crate::model::time::Now;
-use crate::plan::cluster::change::{Applied, Change, Refusal};
+use crate::plan::cluster::change::{Applied, Change, Heard, Refusal};
 use crate::store::manager::StoredEvent;
 use crate::wire::node::{Allocated, Node as NodeView};
-use crate::wire::sync::SyncRequest;
+use crate::wire::sync::{Known, SyncRequest};
 
 impl Keeper {
     /// Takes one word in: applied, and recorded for the next write.
@@ -32,7 +32,7 @@ impl Keeper {
                 let name = self.name_of(Some(*task));
                 self.accept(applied, &name, request.as_ref())
             }
-            Message::Sync { node, request } => self.sync(node, request, now),
+            Message::Sync { node, request, .. } => self.sync(node, request, now),
             Message::Stream { node, request } => {
                 self.streams.entry(node.clone()).or_default().push(request.clone());
                 Answer::Done
@@ -79,14 +79,20 @@ impl Keeper {
     }
 
     fn sync(&mut self, node: &NodeName, request: &SyncRequest, now: Now) -> Answer {
-        let heard = Change::Heard {
+        let ours = |known: &Known| known.cluster == self.cluster.id && known.epoch == self.cluster.epoch;
+        let heard = Change::Heard(Box::new(Heard {
             node: node.clone(),
-            instance: request.instance,
+            life: request.life,
+            listening: self.listening(node),
             facts: request.facts.clone(),
             load: request.load,
             engine_trouble: request.engine_trouble.clone(),
-        };
-        self.decide(&heard, now);
+            taken_in: request.known.filter(ours).map(|known| known.revision),
+            leftovers: request.leftovers.clone(),
+        }));
+        if let Err(refusal) = self.decide(&heard, now) {
+            return Answer::Refused(Refused::Rule(refusal));
+        }
         if let Some(stats) = &request.stats {
             self.stats.insert(node.clone(), stats.clone());
         }
@@ -108,39 +114,52 @@ impl Keeper {
             });
         }
         for report in &request.reports {
-            self.decide(&Change::Report { node: node.clone(), report: report.clone() }, now);
+            self.carry_out(&Change::Report { node: node.clone(), report: report.clone() }, now);
         }
-        self.decide(&Change::EventsSeen { node: node.clone(), upto }, now);
+        self.carry_out(&Change::EventsSeen { node: node.clone(), upto }, now);
         Answer::Synced
     }
 
-    /// Applies a change that no user waits for.
-    pub(super) fn decide(&mut self, change: &Change, now: Now) {
+    /// Applies a change that no user waits for and that is refused only where something is wrong with orc; whether
+    /// anything changed.
+    pub(super) fn carry_out(&mut self, change: &Change, now: Now) -> bool {
+        self.decide(change, now).unwrap_or_else(|refusal| {
+            tracing::warn!("a decision could not be made: {refusal}");
+            false
+        })
+    }
+
+    /// Applies a change, and puts its lines of history into the next write.
+    fn decide(&mut self, change: &Change, now: Now) -> Result<bool, Refusal> {
         let task = match change {
             Change::Place { task, .. }
             | Change::Unplaceable { task, .. }
             | Change::Cancel { task }
+            | Change::Move { task, .. }
+            | Change::Recall { task, .. }
+            | Change::Released { task, .. }
+            | Change::TakeBack { task, .. }
+            | Change::Immovable { task, .. }
             | Change::Forget { task } => Some(*task),
             _ => None,
         };
         let name = self.name_of(task);
-        match self.cluster.apply(change, now) {
-            Ok(Applied::Changed(events)) => {
-                for event in &events {
-                    log(event, &name);
-                }
-                self.record(events, &name);
-                self.draft.decisions.extend(self.decision(change, now));
+        if let Applied::Changed(events) = self.cluster.apply(change, now)? {
+            for event in &events {
+                log(event, &name);
             }
-            Ok(Applied::Repeated | Applied::Ignored) => {}
-            Err(refusal) => tracing::warn!("a decision could not be made: {refusal}"),
+            self.record(events, &name);
+            self.draft.decisions.extend(self.decision(change, now));
+            return Ok(true);
         }
+        Ok(false)
     }
 
     /// What `why` tells of a change that was made, if it was a decision about a task's node.
     fn decision(&self, change: &Change, now: Now) -> Option<Decision> {
         let (task, node, why) = match change {
             Change::Place { task, node, why } => (task, Some(node.clone()), why),
+            Change::Move { task, to, chosen, .. } => (task, Some(to.clone()), chosen),
             Change::Unplaceable { task, why } => (task, None, why),
             _ => return None,
         };
@@ -161,21 +180,11 @@ impl Keeper {
 
 /// Says what was decided. What becomes of each task its worker says too, and the store keeps all of it.
 fn log(event: &Event, task_name: &str) {
-    if let Some(id) = &event.task {
-        tracing::debug!(
-            task.id = %id,
-            task.name = task_name,
-            node.name = event.node.as_ref().map(tracing::field::display),
-            event.kind = event.kind.word(),
-            "{}",
-            event.message
-        );
+    let (kind, message) = (event.kind.word(), &event.message);
+    let node = event.node.as_ref().map(tracing::field::display);
+    if let Some(id) = event.task {
+        tracing::debug!(task.id = %id, task.name = task_name, node.name = node, event.kind = kind, "{message}");
     } else {
-        tracing::info!(
-            node.name = event.node.as_ref().map(tracing::field::display),
-            event.kind = event.kind.word(),
-            "{}",
-            event.message
-        );
+        tracing::info!(node.name = node, event.kind = kind, "{message}");
     }
 }

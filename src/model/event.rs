@@ -55,6 +55,10 @@ event_kinds! {
     StopRequested = "stop-requested",
     /// A task was given to a node.
     Placed = "placed",
+    /// A task leaves its node for another.
+    Moved = "moved",
+    /// A task stays at, or goes back to, the node that it was to leave.
+    Stays = "stays",
     /// No node fits a task, and why.
     Unplaceable = "unplaceable",
     /// An image is being fetched, or could not be.
@@ -83,8 +87,16 @@ event_kinds! {
     NodeReady = "node-ready",
     /// A node has not been heard of for its lease.
     NodeLost = "node-lost",
+    /// An operator changed what a node may do, its labels or what is reserved of it.
+    NodeChanged = "node-changed",
+    /// An operator took a node out of the cluster.
+    NodeRemoved = "node-removed",
     /// An engine does not answer, or answers again.
     Engine = "engine",
+    /// A worker let go of a task that may run only once, because it had not heard of its manager for its lease.
+    Fenced = "fenced",
+    /// The manager's database is older than what a worker knows.
+    SafeMode = "safe-mode",
 }
 
 impl fmt::Display for EventKind {

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::id::NodeName;
+use super::id::{InstanceId, NodeName};
 use super::time::Timestamp;
 
 /// What a worker says of the machine it is on. Changes rarely.
@@ -41,6 +41,18 @@ pub struct NodeLoad {
     pub memory: u64,
     /// Bytes of disk in use on `/`.
     pub disk: u64,
+}
+
+/// One process of a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Life {
+    /// Its own.
+    pub instance: InstanceId,
+    /// When its database was made, by the worker's clock: what tells it from one that was lost.
+    pub database: Timestamp,
+    /// How often a worker was started on that: what an earlier one said may arrive later.
+    pub starts: u64,
 }
 
 /// Whether the manager hears of a node.
@@ -121,6 +133,10 @@ pub struct Node {
     pub state: NodeState,
     /// Written by the operator alone.
     pub availability: Availability,
+    /// The operator's labels: they win over those that its worker says. Written by the operator alone.
+    pub labels: BTreeMap<String, String>,
+    /// What tasks may not have of it. Written by the operator alone.
+    pub reserved: Reserved,
     /// Why it is as it is, in words.
     pub message: String,
     /// When it was first heard of.
@@ -132,10 +148,28 @@ pub struct Node {
 }
 
 impl Node {
-    /// Its labels, which constraints ask for.
-    pub const fn labels(&self) -> &BTreeMap<String, String> {
-        &self.facts.labels
+    /// Its labels, which constraints ask for: those that its worker says, and over them the operator's.
+    pub fn labels(&self) -> BTreeMap<String, String> {
+        self.facts
+            .labels
+            .iter()
+            .chain(&self.labels)
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect()
     }
+}
+
+/// What an operator keeps of a node for other things than tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Reserved {
+    /// Cores.
+    #[serde(rename = "CPU")]
+    pub cpu: f64,
+    /// Bytes.
+    pub memory: u64,
+    /// Bytes.
+    pub disk: u64,
 }
 
 /// Where tasks go: the setting `ORC_SCHEDULER`.

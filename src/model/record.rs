@@ -1,5 +1,6 @@
 //! What a worker keeps of each task that it was given: with it, it goes on alone and survives restarts.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::id::ContainerId;
@@ -40,7 +41,34 @@ pub struct Attempt {
     /// Whether it was ever seen running.
     pub ran: bool,
     /// Why this worker is ending it, when it is.
-    pub ending: Option<String>,
+    pub ending: Option<Reason>,
+}
+
+/// Why a worker ends an attempt that runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// Its health checks failed, in words.
+    Unhealthy(String),
+    /// The manager was not heard of for its lease, and the task may run only once: it may be started elsewhere.
+    LeaseOver,
+}
+
+const LEASE_OVER: &str = "the lease is over";
+
+/// As the database has it.
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unhealthy(why) => f.write_str(why),
+            Self::LeaseOver => f.write_str(LEASE_OVER),
+        }
+    }
+}
+
+impl From<String> for Reason {
+    fn from(text: String) -> Self {
+        if text == LEASE_OVER { Self::LeaseOver } else { Self::Unhealthy(text) }
+    }
 }
 
 /// A wait before the next attempt. Measured on the monotonic clock while the worker runs; after a restart of

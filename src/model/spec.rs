@@ -78,6 +78,10 @@ pub struct TaskSpec {
     /// choice keep their fingerprint.
     #[serde(default, skip_serializing_if = "Placement::is_empty")]
     pub placement: Placement,
+    /// What becomes of it when its node is not heard of. Left out while it is the usual, so that what was stored
+    /// before there was a choice keeps its fingerprint.
+    #[serde(default, skip_serializing_if = "Failover::is_usual")]
+    pub failover: Failover,
 }
 
 impl TaskSpec {
@@ -90,6 +94,32 @@ impl TaskSpec {
     pub fn fixed_host_ports(&self) -> impl Iterator<Item = (Protocol, u16)> + '_ {
         let bindings = self.port_bindings.iter().filter(|_| self.publish_mode == PublishMode::Host);
         bindings.flatten().map(|(port, host)| (port.protocol, host.0))
+    }
+}
+
+/// What becomes of a task when its node is not heard of any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Failover {
+    /// It runs elsewhere soon. Should its node still run it, there are two of it until that is heard of again.
+    #[default]
+    Available,
+    /// There is never more than one of it: it runs elsewhere only once its node has stopped it, or must have.
+    Single,
+}
+
+impl Failover {
+    /// The word in JSON.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Available => "available",
+            Self::Single => "single",
+        }
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+    fn is_usual(&self) -> bool {
+        *self == Self::Available
     }
 }
 

@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 /// ```text
 ///            planner            worker             worker
 /// pending ────────────▶ scheduled ───────▶ running ───────▶ completed
-///    │                   │  ▲                 │ │
-///    │ user              │  └─────────────────┘ └──────────▶ failed
-///    └──▶ completed      └──▶ completed | failed   (a restart goes back to scheduled)
+///    │ ▲                 │  ▲                 │ │
+///    │ └── planner ──────┤  └─────────────────┤ └──────────▶ failed
+///    └──▶ completed      └──▶ completed | failed   (a restart, or a move, goes back to scheduled)
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -80,6 +80,9 @@ pub enum Actor {
 pub const TRANSITIONS: &[(State, State, Actor)] = &[
     (State::Pending,   State::Scheduled, Actor::Planner), // placed on a node
     (State::Pending,   State::Completed, Actor::Planner), // stopped before it had a node
+    (State::Scheduled, State::Pending,   Actor::Planner), // its node has to let go of it first
+    (State::Running,   State::Pending,   Actor::Planner), // its node has to let go of it first
+    (State::Running,   State::Scheduled, Actor::Planner), // moves to another node
     (State::Scheduled, State::Running,   Actor::Worker),  // its container runs
     (State::Scheduled, State::Completed, Actor::Worker),  // stopped before it ran, or ran to its end unseen
     (State::Scheduled, State::Failed,    Actor::Worker),  // cannot be started, or ran and failed unseen

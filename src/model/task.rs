@@ -27,6 +27,10 @@ pub struct Task {
     pub node: Option<NodeName>,
     /// How often it has been placed; a report of an earlier placement is stale. Written by the planner alone.
     pub placement: u32,
+    /// The placement before this one, as long as that is not over. Written by the planner alone.
+    pub predecessor: Option<Predecessor>,
+    /// When it was moved off a lost node last. Written by the planner alone.
+    pub moved_at: Option<Timestamp>,
     /// The cluster's revision at the last change that its worker must hear of.
     pub revision: u64,
     /// Through [`super::state::TRANSITIONS`] alone.
@@ -52,12 +56,71 @@ impl Task {
             desired: Desired::Run,
             node: None,
             placement: 0,
+            predecessor: None,
+            moved_at: None,
             revision: 0,
             state: State::Pending,
             observed: Observed::default(),
             message: String::new(),
             created_at: at,
             updated_at: at,
+        }
+    }
+}
+
+/// An earlier placement of a task that moves: it is not over before the task runs elsewhere, or before its node
+/// has let go of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Predecessor {
+    /// Where.
+    pub node: NodeName,
+    /// Which one.
+    pub placement: u32,
+    /// Why it moves.
+    pub why: Move,
+    /// What is wanted of its node meanwhile.
+    pub wanted: Meanwhile,
+}
+
+/// Why a task moves from one node to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Move {
+    /// Its node is not heard of.
+    Lost,
+    /// Its node is being drained.
+    Drain,
+    /// It is to run where there is more room.
+    Rebalance,
+}
+
+impl Move {
+    /// The word in the database.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Lost => "lost",
+            Self::Drain => "drain",
+            Self::Rebalance => "rebalance",
+        }
+    }
+}
+
+/// What is wanted of the node that a task leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Meanwhile {
+    /// Keep it running until it runs elsewhere.
+    Keep,
+    /// Let go of it: it begins elsewhere only after that.
+    Release,
+}
+
+impl Meanwhile {
+    /// The word in the database.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Release => "release",
         }
     }
 }

@@ -18,6 +18,8 @@ pub enum Ending {
     Vanished,
     /// This worker ended it because of its health checks, in words.
     Unhealthy(String),
+    /// This worker ended it because it had not heard of its manager for its lease.
+    Fenced,
     /// The engine refused to create or start it, in words.
     CannotStart(String),
     /// Its name belongs to a container that is not orc's.
@@ -55,6 +57,9 @@ impl fmt::Display for Ending {
             }
             Self::Vanished => f.write_str("its container was removed from outside"),
             Self::Unhealthy(why) => write!(f, "unhealthy: {why}"),
+            Self::Fenced => {
+                f.write_str("was stopped while the manager was not heard of, for it may run only once")
+            }
             Self::CannotStart(why) | Self::NameTaken(why) => f.write_str(why),
         }
     }
@@ -79,8 +84,9 @@ pub fn verdict(policy: RestartPolicy, failures: u32, ending: &Ending) -> Verdict
     let retries = policy.retries();
     let exhausted = retries.is_some_and(|limit| failures >= limit);
     match ending {
-        // A name is found by counting attempts on, so that even `no` gets its one attempt.
-        Ending::NameTaken(_) => Verdict::Restart,
+        // A name is found by counting attempts on, so that even `no` gets its one attempt; and what orc itself cut short
+        // was not over.
+        Ending::NameTaken(_) | Ending::Fenced => Verdict::Restart,
         _ if ending.counts() && exhausted => Verdict::Fail,
         _ if policy == RestartPolicy::No => Verdict::Fail,
         _ => Verdict::Restart,

@@ -9,7 +9,7 @@ use sqlx::{ConnectOptions, SqliteConnection};
 
 use crate::model::event::{Event, EventKind};
 use crate::model::id::{ContainerId, NodeName, RequestId, TaskId};
-use crate::model::node::{Availability, Node, NodeFacts, NodeState};
+use crate::model::node::{Availability, Node, NodeFacts, NodeState, Reserved};
 use crate::model::request::Request;
 use crate::model::spec::TaskSpec;
 use crate::model::state::{Desired, Health, State};
@@ -49,6 +49,8 @@ pub(super) fn pending(seq: u64, name: &str) -> Task {
         desired: Desired::Run,
         node: None,
         placement: 0,
+        predecessor: None,
+        moved_at: None,
         revision: 1,
         state: State::Pending,
         observed: Observed::default(),
@@ -103,6 +105,8 @@ pub(super) fn node() -> Node {
         },
         state: NodeState::Ready,
         availability: Availability::Drain,
+        labels: BTreeMap::from([("zone".to_owned(), "b".to_owned())]),
+        reserved: Reserved { cpu: 0.5, memory: 1 << 30, disk: 0 },
         message: "drains".to_owned(),
         joined_at: time(0),
         seen_at: time(3),

@@ -44,6 +44,7 @@ impl TaskInput {
                 .as_ref()
                 .map_or_else(|| Ok(Placement::default()), |given| given.checked(&labels))?,
             labels,
+            failover: self.failover.unwrap_or_default(),
         })
     }
 

@@ -11,7 +11,7 @@ use super::placement::Placement;
 use crate::model::fingerprint::fingerprint;
 use crate::model::id::{RequestId, TaskId};
 use crate::model::spec::{
-    Empty, HostPort, MountKind, Port, PublishMode, PullPolicy, RestartPolicy, TaskSpec,
+    Empty, Failover, HostPort, MountKind, Port, PublishMode, PullPolicy, RestartPolicy, TaskSpec,
 };
 
 /// A `TaskEvent` as a user sends it.
@@ -101,6 +101,10 @@ pub struct TaskInput {
     /// field are known again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub placement: Option<Placement>,
+    /// When its node is not heard of: "available" runs it elsewhere soon, "single" only once its node has stopped it
+    #[schema(value_type = Option<String>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failover: Option<Failover>,
     /// Ignored.
     #[serde(rename = "ContainerID", skip_serializing)]
     #[schema(value_type = Option<String>)]

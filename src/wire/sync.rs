@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::stats::Stats;
 use crate::model::event::Event;
-use crate::model::id::{ClusterId, InstanceId, TaskId};
-use crate::model::node::{NodeFacts, NodeLoad};
+use crate::model::id::{ClusterId, TaskId};
+use crate::model::node::{Life, NodeFacts, NodeLoad};
 use crate::model::task::{Assignment, Report};
 
 /// What a worker says.
@@ -16,7 +16,8 @@ use crate::model::task::{Assignment, Report};
 #[serde(rename_all = "PascalCase")]
 pub struct SyncRequest {
     /// Which life of the worker speaks.
-    pub instance: InstanceId,
+    #[serde(flatten)]
+    pub life: Life,
     /// The cluster and epoch that its knowledge is of; `None` = knows nothing.
     pub known: Option<Known>,
     /// Its machine.
@@ -28,6 +29,9 @@ pub struct SyncRequest {
     /// What `/stats` of the worker shows; sent now and then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stats: Option<Stats>,
+    /// Tasks of which it has containers, or may have, and which are not assigned to it; `None` = it cannot say.
+    #[serde(default)]
+    pub leftovers: Option<Vec<TaskId>>,
     /// What has changed of its tasks since the manager acknowledged last.
     pub reports: Vec<Report>,
     /// Its lines of history that the manager has not acknowledged, oldest first.
@@ -74,6 +78,8 @@ pub struct SyncAnswer {
     /// Tasks that the manager cannot read: whatever there is of them stays as it is.
     #[serde(default)]
     pub leave_alone: Vec<TaskId>,
+    /// From when it asked, the worker may go on for so long with what may run only once, milliseconds.
+    pub lease_ms: u64,
     /// The worker's events up to this number are stored, and the reports that came with them.
     pub events_seen: u64,
     /// Outputs that somebody wants to read.

@@ -106,6 +106,10 @@ pub struct Task {
     pub start_period: u64,
     /// Which nodes it may be on; null when any will do.
     pub placement: Option<Placement>,
+    /// What becomes of it when its node is not heard of: "available" runs elsewhere soon, "single" only once its node
+    /// has stopped it.
+    #[serde(default)]
+    pub failover: String,
     /// Where it was placed; empty while it waits for a place.
     pub node: String,
     /// Which try it is at, from 1; 0 = none yet.
@@ -208,6 +212,7 @@ impl From<&TaskRow> for Task {
             retries: check.map_or(0, |check: &HealthCheck| check.retries),
             start_period: check.map_or(0, |check| nanos(check.start_period_ms)),
             placement: Some(&spec.placement).filter(|rules| !rules.is_empty()).map(Placement::from),
+            failover: spec.failover.word().to_owned(),
             node: task.node.as_ref().map(ToString::to_string).unwrap_or_default(),
             attempt: seen.attempt,
             exit_code: seen.exit_code,

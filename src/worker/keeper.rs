@@ -14,8 +14,8 @@ use super::{Bundle, Receipt, Said, Worker};
 use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::model::container::Owner;
-use crate::model::id::{NodeName, TaskId};
-use crate::model::node::NodeFacts;
+use crate::model::id::{InstanceId, NodeName, TaskId};
+use crate::model::node::{Life, NodeFacts};
 use crate::plan::host::action::Action;
 use crate::plan::host::call::Call;
 use crate::plan::host::reconcile::{next_look, reconcile};
@@ -123,7 +123,10 @@ impl<E: Engine> Keeper<E> {
             owner,
             distrusted: None,
         };
-        let worker = Worker { said: send, news: news_receiver, owner: owner_receiver, facts: start.facts };
+        let life =
+            Life { instance: InstanceId::generate(), database: state.created_at, starts: state.starts };
+        let worker =
+            Worker { life, said: send, news: news_receiver, owner: owner_receiver, facts: start.facts };
         Ok((keeper, worker))
     }
 
@@ -286,8 +289,10 @@ impl<E: Engine> Keeper<E> {
         self.events_told = self.events_told.max(receipt.events);
         // Numbers that a lost store had given are not given again: the manager would take them for repetitions.
         self.next_event = self.next_event.max(receipt.newest_event + 1);
-        for (task, seq) in &receipt.reports {
-            if self.untold.get(task).is_some_and(|untold| untold <= seq) {
+        for (task, placement, seq) in &receipt.reports {
+            let same =
+                self.host.slot(*task).is_none_or(|slot| slot.record.assignment.placement == *placement);
+            if same && self.untold.get(task).is_some_and(|untold| untold <= seq) {
                 self.untold.remove(task);
             }
         }

@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::model::container::Owner;
 use crate::model::id::{ContainerId, TaskId};
-use crate::model::node::NodeFacts;
+use crate::model::node::{Life, NodeFacts};
 use crate::model::task::{Report, Task};
 use crate::plan::host::call::Outcome;
 use crate::plan::host::note::Hint;
@@ -47,8 +47,8 @@ pub enum Said {
 /// What a manager has durably taken in.
 #[derive(Debug, Clone, Default)]
 pub struct Receipt {
-    /// Reports, by the number of the change that they told.
-    pub reports: Vec<(TaskId, u64)>,
+    /// Reports: of which placement of which task, and the number of the change that they told.
+    pub reports: Vec<(TaskId, u32, u64)>,
     /// Events up to this number.
     pub events: u64,
     /// The highest number of an event of this worker that it has: more than this worker ever gave, when that
@@ -63,6 +63,8 @@ pub struct Bundle {
     pub known: Option<Known>,
     /// Why its engine does not answer.
     pub engine_trouble: Option<String>,
+    /// Of what there is more than it was given.
+    pub leftovers: Option<Vec<TaskId>>,
     /// What has changed.
     pub reports: Vec<Report>,
     /// What happened.
@@ -74,6 +76,8 @@ pub struct Bundle {
 /// What others hold of a worker's keeper. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Worker {
+    /// Which life of the worker this is.
+    pub life: Life,
     said: mpsc::Sender<Said>,
     /// Changes when there is something new to tell.
     news: watch::Receiver<u64>,

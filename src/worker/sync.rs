@@ -15,15 +15,24 @@ use tokio_util::task::TaskTracker;
 use super::machine::{self, Gauge};
 use super::{Bundle, Receipt, Said, Worker, output};
 use crate::client::{Client, ClientError};
+use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::model::id::{InstanceId, NodeName};
 use crate::model::node::NodeLoad;
+use crate::model::time::Moment;
 use crate::plan::host::tell::Told;
 use crate::wire::stats::Stats;
 use crate::wire::sync::{SyncAnswer, SyncRequest};
 
 /// A question hangs at most so long: the heartbeat.
 const WAIT: Duration = Duration::from_secs(1);
+
+/// A question that hangs for so much longer than it should may be lost, with its connection: another is sent, on a
+/// connection of its own, well within a lease.
+const OVERDUE: Duration = Duration::from_millis(1_500);
+
+/// Questions that hang at a time when some are overdue.
+const HANGING: usize = 4;
 
 /// An answer that takes so much longer than that is lost.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -52,6 +61,7 @@ pub struct Sync<E> {
 struct Exchanged {
     receipt: Receipt,
     base: Option<u64>,
+    asked_at: Moment,
     result: Result<SyncAnswer, ClientError>,
 }
 
@@ -66,17 +76,20 @@ struct Readings {
 impl<E: Engine> Sync<E> {
     /// Talks until `stop`.
     pub async fn run(self, stop: CancellationToken) {
-        let instance = InstanceId::generate();
         let mut news = self.worker.news.clone();
         let mut readings = Readings::default();
         let mut questions = FuturesUnordered::new();
         let outputs = Arc::new(Semaphore::new(OUTPUTS));
         let mut failures = 0_u32;
+        let mut overdue_at = tokio::time::Instant::now();
         loop {
-            if questions.is_empty() || (questions.len() < 2 && news.has_changed().unwrap_or(false)) {
+            let overdue = overdue_at <= tokio::time::Instant::now() && questions.len() < HANGING;
+            let has_news = questions.len() < 2 && news.has_changed().unwrap_or(false);
+            if questions.is_empty() || overdue || has_news {
+                overdue_at = tokio::time::Instant::now() + WAIT + OVERDUE;
                 news.borrow_and_update();
                 let Some(bundle) = self.worker.bundle().await else { return };
-                questions.push(self.ask(self.question(instance, bundle, &mut readings)));
+                questions.push(self.ask(self.question(bundle, &mut readings)));
             }
             let room = questions.len() < 2;
             tokio::select! {
@@ -88,7 +101,8 @@ impl<E: Engine> Sync<E> {
                             tracing::info!("the manager answers again");
                         }
                         failures = 0;
-                        self.hear(answer, exchanged.receipt, exchanged.base, &outputs).await;
+                        let Exchanged { receipt, base, asked_at, .. } = exchanged;
+                        self.hear(answer, receipt, base, asked_at, &outputs).await;
                     }
                     Err(error) => {
                         if failures == 0 {
@@ -96,25 +110,27 @@ impl<E: Engine> Sync<E> {
                         }
                         failures += 1;
                         let wait = FIRST_RETRY.saturating_mul(1 << failures.min(10)).min(LONGEST_RETRY);
-                        if stop.run_until_cancelled(tokio::time::sleep(jittered(wait, instance, failures))).await.is_none() {
+                        if stop.run_until_cancelled(tokio::time::sleep(jittered(wait, self.worker.life.instance, failures))).await.is_none() {
                             return;
                         }
                     }
                 },
+                () = tokio::time::sleep_until(overdue_at), if questions.len() < HANGING => {}
                 changed = news.changed(), if room => if changed.is_err() { return } else { news.mark_changed() },
             }
         }
     }
 
-    fn question(&self, instance: InstanceId, bundle: Bundle, readings: &mut Readings) -> SyncRequest {
+    fn question(&self, bundle: Bundle, readings: &mut Readings) -> SyncRequest {
         let stats = readings.read(bundle.live);
         SyncRequest {
-            instance,
+            life: self.worker.life,
             known: bundle.known,
             facts: self.worker.facts.borrow().clone(),
             load: readings.load,
             engine_trouble: bundle.engine_trouble,
             stats,
+            leftovers: bundle.leftovers,
             reports: bundle.reports,
             events: bundle.events,
             wait_ms: u64::try_from(WAIT.as_millis()).unwrap_or(u64::MAX),
@@ -123,16 +139,33 @@ impl<E: Engine> Sync<E> {
 
     async fn ask(&self, request: SyncRequest) -> Exchanged {
         let receipt = Receipt {
-            reports: request.reports.iter().map(|report| (report.task, report.observed.seq)).collect(),
+            reports: request
+                .reports
+                .iter()
+                .map(|report| (report.task, report.placement, report.observed.seq))
+                .collect(),
             events: request.events.last().map_or(0, |event| event.seq),
             newest_event: 0,
         };
         let base = request.known.map(|known| known.revision);
+        let asked_at = Clock.now().moment;
         let path = format!("/nodes/{}/sync", self.node);
-        Exchanged { receipt, base, result: self.manager.post(&path, &request, WAIT + PATIENCE).await }
+        Exchanged {
+            receipt,
+            base,
+            asked_at,
+            result: self.manager.post(&path, &request, WAIT + PATIENCE).await,
+        }
     }
 
-    async fn hear(&self, answer: SyncAnswer, receipt: Receipt, base: Option<u64>, outputs: &Arc<Semaphore>) {
+    async fn hear(
+        &self,
+        answer: SyncAnswer,
+        receipt: Receipt,
+        base: Option<u64>,
+        asked_at: Moment,
+        outputs: &Arc<Semaphore>,
+    ) {
         for request in answer.streams {
             let output = output::send(
                 self.engine.clone(),
@@ -159,6 +192,7 @@ impl<E: Engine> Sync<E> {
             whole: answer.whole,
             assignments: answer.assignments,
             leave_alone: answer.leave_alone,
+            lease_until: asked_at + Duration::from_millis(answer.lease_ms),
         };
         self.worker.say(Said::Told { told: Box::new(told), receipt }).await;
     }

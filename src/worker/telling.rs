@@ -38,6 +38,7 @@ impl<E: Engine> Keeper<E> {
         Bundle {
             known: known.map(|(cluster, revision)| Known { cluster, epoch: self.host.epoch, revision }),
             engine_trouble: self.host.engine_trouble().map(ToOwned::to_owned),
+            leftovers: self.host.leftovers(),
             reports,
             events: events
                 .into_iter()
@@ -70,6 +71,8 @@ pub(super) fn view(record: &Record, node: &NodeName) -> Task {
         desired: record.assignment.desired,
         node: Some(node.clone()),
         placement: record.assignment.placement,
+        predecessor: None,
+        moved_at: None,
         revision: 0,
         state: record.state,
         observed: observed.clone(),

@@ -99,7 +99,8 @@ fn a_history_is_the_same_when_it_is_played_again() {
 #[test]
 fn a_planted_fault_in_a_shell_is_found() {
     for planted in Planted::ALL {
-        let found = play(0..HISTORIES, Some(planted));
-        assert!(found.is_err(), "{planted:?} was not found in {HISTORIES} histories");
+        // Most are found within hundreds, the rarest within some tens of thousands.
+        let found = play(0..8 * HISTORIES, Some(planted));
+        assert!(found.is_err(), "{planted:?} was not found in {} histories", 8 * HISTORIES);
     }
 }

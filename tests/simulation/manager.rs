@@ -18,6 +18,8 @@ use crate::world::{Checked, Clocks, Event, World};
 
 const PLAN_AFTER: u64 = 2;
 const TICK: u64 = 500;
+/// Whoever decides twice a second and has not for so long stood still.
+const STOOD_STILL: u64 = 2_000;
 
 /// The manager's process and its database.
 pub(crate) struct Manager {
@@ -34,6 +36,10 @@ pub(crate) struct Manager {
     pub(crate) crash: Option<(Point, u64)>,
     /// Workers that wait for news: their question and what they know.
     pub(crate) polls: BTreeMap<NodeName, (u64, Option<u64>)>,
+    /// Its process stands still until then.
+    pub(crate) frozen_until: u64,
+    /// When it decided last.
+    ticked: u64,
     /// When it heard of each worker last, by the world's clock.
     pub(crate) heard: BTreeMap<NodeName, u64>,
     plan_at: Option<u64>,
@@ -112,6 +118,8 @@ impl Manager {
             full: false,
             crash: None,
             polls: BTreeMap::new(),
+            frozen_until: 0,
+            ticked: 0,
             heard: BTreeMap::new(),
             plan_at: None,
             wake_at: 0,
@@ -126,7 +134,7 @@ impl Manager {
         let nodes = nodes.into_values().collect();
         let restored =
             Restored { id, epoch, revision, next_seq, tasks, nodes, requests, unreadable: Vec::new() };
-        Cluster::restore(restored, self.scheduler, self.clocks.at(now).moment)
+        Cluster::restore(restored, self.scheduler, self.clocks.at(now))
     }
 }
 
@@ -136,6 +144,7 @@ impl World {
             return;
         }
         self.manager.life += 1;
+        self.manager.ticked = self.now;
         self.manager.disk.epoch += 1;
         self.restore_manager();
         self.manager.plan_at = Some(self.now);
@@ -173,7 +182,19 @@ impl World {
         if self.manager.life != life || self.manager.wake_at != at {
             return Ok(());
         }
+        if self.manager.frozen_until > self.now {
+            // All that comes meanwhile waits, as in the buffers of a process that stands still.
+            let wake = self.manager.frozen_until;
+            self.manager.wake_at = wake;
+            self.at(wake, Event::ManagerWakes { life, at: wake });
+            return Ok(());
+        }
         self.manager.plan_at = None;
+        if self.now > self.manager.ticked + STOOD_STILL {
+            self.apply_own(&Change::Awoke);
+            self.manager.heard.values_mut().for_each(|heard| *heard = self.now);
+        }
+        self.manager.ticked = self.now;
         let Some(cluster) = &self.manager.cluster else { return Ok(()) };
         let now = self.manager.clocks.at(self.now);
         let changes = reconcile(cluster, self.manager.patience, now);
@@ -191,16 +212,24 @@ impl World {
         Ok(())
     }
 
-    /// Applies a change that no user waits for.
-    pub(crate) fn apply_own(&mut self, change: &Change) -> Applied {
+    /// Applies a change that no user waits for; `None` when it is refused.
+    pub(crate) fn apply_own(&mut self, change: &Change) -> Option<Applied> {
         let now = self.manager.clocks.at(self.now);
-        let Some(cluster) = &mut self.manager.cluster else { return Applied::Ignored };
-        let applied = cluster.apply(change, now).unwrap_or(Applied::Ignored);
+        let cluster = self.manager.cluster.as_mut()?;
+        let Ok(applied) = cluster.apply(change, now) else {
+            self.coverage.count("change", "refused");
+            return None;
+        };
         let what = match (&applied, change) {
             (Applied::Ignored, Change::Report { .. }) => "report ignored",
             (Applied::Ignored, _) => "ignored",
             (_, Change::Report { .. }) => "report",
-            (_, Change::Heard { .. }) => "heard",
+            (_, Change::Heard(_)) => "heard",
+            (_, Change::Move { .. }) => "move",
+            (_, Change::Recall { .. }) => "recall",
+            (_, Change::Released { .. }) => "released",
+            (_, Change::TakeBack { .. }) => "take back",
+            (_, Change::Immovable { .. }) => "immovable",
             (_, Change::Place { .. }) => "place",
             (_, Change::Unplaceable { .. }) => "unplaceable",
             (_, Change::Cancel { .. }) => "cancel",
@@ -209,7 +238,7 @@ impl World {
             _ => "other",
         };
         self.coverage.count("change", what);
-        applied
+        Some(applied)
     }
 
     /// Takes a user's word in, and answers once it is durable.

@@ -2,8 +2,11 @@
 
 use orc::model::container::ContainerStatus;
 use orc::model::id::ContainerId;
+use orc::model::node::Availability;
+use orc::plan::cluster::change::{Change, Force, NodePatch};
 
 use crate::docker::{Body, Cause};
+use crate::manager::Reply;
 use crate::schedule::Op;
 use crate::users::Want;
 use crate::world::{Checked, Event, World};
@@ -118,6 +121,9 @@ impl World {
 
     /// A part of the world fails; whether that made a difference.
     fn fail(&mut self, op: &Op) -> Checked<bool> {
+        if let Some((node, for_ms)) = hampered(op) {
+            self.hamper(self.workers[node].engine, for_ms);
+        }
         match op {
             Op::EngineRestart { node, for_ms, kills } => {
                 let engine = self.workers[*node].engine;
@@ -193,6 +199,11 @@ impl World {
                 self.kill_worker(*node);
                 self.workers[*node].dead = true;
             }
+            Op::SetAvailability { node, to } => return self.set_availability(*node, *to),
+            Op::ManagerFreezes { for_ms } => {
+                self.manager.frozen_until = self.now + for_ms;
+                return Ok(self.manager.cluster.is_some());
+            }
             Op::WallJump { node, minutes } => {
                 let skew = minutes * 60_000;
                 match self.workers.get_mut(*node) {
@@ -204,6 +215,12 @@ impl World {
             _ => return Ok(false),
         }
         Ok(true)
+    }
+
+    fn set_availability(&mut self, node: usize, to: Availability) -> Checked<bool> {
+        let patch = NodePatch { availability: Some(to), force: Force::Yes, ..NodePatch::default() };
+        let change = Change::SetNode { node: self.workers[node].name.clone(), patch };
+        Ok(self.manager_hears_user(&change)? == Reply::Accepted)
     }
 
     /// The engine's processes go; its containers with them, or not.
@@ -303,7 +320,11 @@ impl World {
         self.registry_up = true;
         self.manager.full = false;
         self.manager.crash = None;
+        self.manager.frozen_until = 0;
         self.boot_manager();
+        for node in 0..self.workers.len() {
+            self.set_availability(node, Availability::Active)?;
+        }
         for engine in 0..self.engines.len() {
             let docker = &mut self.engines[engine];
             (docker.up, docker.frozen, docker.lists_fail, docker.refuses_starts) =
@@ -321,5 +342,21 @@ impl World {
             self.boot_worker(node)?;
         }
         Ok(())
+    }
+}
+
+/// The node whose worker cannot do what it should, and for how long.
+fn hampered(op: &Op) -> Option<(usize, u64)> {
+    match op {
+        Op::EngineRestart { node, for_ms, .. }
+        | Op::EngineFreeze { node, for_ms }
+        | Op::ListsFail { node, for_ms }
+        | Op::WorkerDown { node, for_ms }
+        | Op::WorkerCrash { node, for_ms, .. }
+        | Op::WorkerLosesStore { node, for_ms }
+        | Op::WorkerStoreFull { node, for_ms }
+        | Op::Reboot { node, for_ms } => Some((*node, *for_ms)),
+        Op::NodeDeath { node } => Some((*node, u64::from(u32::MAX))),
+        _ => None,
     }
 }

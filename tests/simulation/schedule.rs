@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use orc::model::node::SchedulerKind;
+use orc::model::node::{Availability, SchedulerKind};
 
 use crate::random::Random;
 
@@ -54,6 +54,8 @@ pub(crate) struct Shape {
     pub(crate) host_port: bool,
     pub(crate) checked: bool,
     pub(crate) policy: &'static str,
+    /// It may run only once.
+    pub(crate) single: bool,
     pub(crate) pinned: Option<usize>,
 }
 
@@ -159,6 +161,10 @@ ops! {
     Reboot { node: usize, for_ms: u64 },
     /// A machine is gone for good.
     NodeDeath { node: usize },
+    /// An operator drains a node, pauses it, or lets it take tasks.
+    SetAvailability { node: usize, to: Availability },
+    /// The manager's process stands still.
+    ManagerFreezes { for_ms: u64 },
     /// Somebody sets the date of a machine; `node` = number of nodes is the manager's.
     WallJump { node: usize, minutes: i64 },
 }
@@ -217,7 +223,7 @@ fn draw_op(random: &mut Random, profile: &Profile, wishes: &mut usize, died: &mu
     let node = usize::try_from(random.next() % profile.nodes as u64).expect("an index");
     let for_ms = random.pick(&[300, 2_000, 8_000, 20_000, 45_000]);
     let at = random.pick(&[Point::BeforeWrite, Point::AfterWrite]);
-    match random.between(0, 45) {
+    match random.between(0, 48) {
         0..=4 => Op::Stop { wish },
         5 => Op::Repeat { wish },
         6 => Op::Reuse { wish },
@@ -253,6 +259,8 @@ fn draw_op(random: &mut Random, profile: &Profile, wishes: &mut usize, died: &mu
             let node = usize::try_from(random.next() % (profile.nodes as u64 + 1)).expect("an index");
             Op::WallJump { node, minutes: random.pick(&[-525_600, -60, -1, 1, 60, 525_600]) }
         }
+        45 | 46 => Op::SetAvailability { node, to: random.pick(&Availability::ALL) },
+        47 => Op::ManagerFreezes { for_ms },
         _ => Op::Exit { wish, code: 1 },
     }
 }
@@ -275,6 +283,7 @@ fn draw_shape(random: &mut Random, profile: &Profile) -> Shape {
         host_port: random.chance(150) && !profile.shared_engine,
         checked: random.chance(250),
         policy: random.pick(&["", "", "no", "on-failure", "on-failure:1", "always", "unless-stopped"]),
+        single: random.chance(250),
         pinned,
     }
 }

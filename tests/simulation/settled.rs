@@ -2,9 +2,9 @@
 //! it, and nothing goes on.
 
 use orc::model::container::ContainerStatus;
-use orc::model::id::NodeName;
+use orc::model::id::{ContainerId, NodeName, TaskId};
 use orc::model::state::{Desired, State};
-use orc::model::task::Task;
+use orc::model::task::{Meanwhile, Task};
 
 use crate::calls::OpenCall;
 use crate::docker::Body;
@@ -21,6 +21,9 @@ impl World {
     /// Waits until all is as it should be, and sees that it stays so.
     pub(crate) fn settle(&mut self) -> Checked {
         self.hush()?;
+        // What could not be written is, and whoever waits for an answer that was lost asks again: until then a node may
+        // still be taken for lost.
+        self.run_until(self.now + 15_000)?;
         let deadline = self.now + LIMIT + self.longest_wait();
         while let Err(violation) = self.is_settled() {
             if self.now > deadline {
@@ -91,14 +94,23 @@ impl World {
         let node =
             task.node.as_ref().and_then(|name| self.workers.iter().position(|worker| worker.name == *name));
         if node.is_some_and(|node| self.workers[node].dead) {
-            return Ok(());
+            return self.cannot_move(task);
+        }
+        if let Some(former) = &task.predecessor {
+            let dead = self.workers.iter().any(|worker| worker.name == former.node && worker.dead);
+            let waits = dead && former.wanted == Meanwhile::Keep && wish.never_rests();
+            return if waits {
+                Ok(())
+            } else {
+                broken("L1", format!("{} never leaves {}", task.id, former.node))
+            };
         }
         match (task.desired, task.state) {
             (Desired::Run, State::Pending) => self.nothing_fits(task),
             (Desired::Run, State::Running) => self.runs(task, node.expect("a running task has a node")),
             (_, state) if !state.is_final() && wish.never_rests() && !wish.stop_asked => Ok(()),
             (Desired::Run, State::Completed | State::Failed) => {
-                if !self.live_containers(task.id).is_empty() {
+                if !self.live_and_reachable(task.id).is_empty() {
                     return broken("L1", format!("{} is {} and runs", task.id, task.state));
                 }
                 self.is_told_truly(task, node)
@@ -113,12 +125,38 @@ impl World {
         }
     }
 
+    /// L4: what was on a machine that is gone for good runs elsewhere, where it can.
+    fn cannot_move(&self, task: &Task) -> Checked {
+        let over = task.desired == Desired::Stop || task.state.is_final() || task.pinned.is_some();
+        let room = self.workers.iter().find(|worker| !worker.dead && self.fits(&worker.name, task));
+        match room.filter(|_| !over) {
+            Some(worker) => {
+                broken("L4", format!("{} is left on a dead node and fits on {}", task.id, worker.name))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// A task's live containers, but for those on machines that are gone for good: nobody can end them.
+    fn live_and_reachable(&self, task: TaskId) -> Vec<(usize, ContainerId)> {
+        let mut live = self.live_containers(task);
+        live.retain(|(on, id)| {
+            let owner = self.engines[*on].containers[id].owned.as_ref().map(|(owner, _)| &owner.node);
+            !self.workers.iter().any(|worker| worker.dead && Some(&worker.name) == owner)
+        });
+        live
+    }
+
     fn runs(&self, task: &Task, node: usize) -> Checked {
         let engine = self.workers[node].engine;
-        let live = self.live_containers(task.id);
+        let live = self.live_and_reachable(task.id);
         let [(on, id)] = live.as_slice() else {
             return broken("L1", format!("{} is running in {} containers", task.id, live.len()));
         };
+        let record = self.workers[node].disk.records.get(&task.id);
+        if record.and_then(|record| record.attempt.as_ref()).is_some_and(|attempt| attempt.ending.is_some()) {
+            return broken("L1", format!("{} is being ended", task.id));
+        }
         let body = &self.engines[*on].containers[id];
         let attempt = body.owned.as_ref().map_or(0, |(_, own)| own.attempt);
         let truly = body.status == ContainerStatus::Running
@@ -171,8 +209,11 @@ impl World {
 
     fn fits(&self, node: &NodeName, task: &Task) -> bool {
         let all = self.manager.disk.tasks.values();
-        let held: Vec<&Task> =
-            all.filter(|held| held.node.as_ref() == Some(node) && !held.state.is_final()).collect();
+        let holds = |held: &&Task| {
+            let leaves = held.predecessor.as_ref().is_some_and(|former| former.node == *node);
+            leaves || (held.node.as_ref() == Some(node) && !held.state.is_final())
+        };
+        let held: Vec<&Task> = all.filter(holds).collect();
         let cpu: f64 = held.iter().map(|held| held.spec.cpu).sum();
         let memory: u64 = held.iter().map(|held| held.spec.memory).sum();
         let mut ports = held.iter().flat_map(|held| held.spec.fixed_host_ports());

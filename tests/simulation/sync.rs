@@ -2,11 +2,13 @@
 //! hang at a time, each may get lost on either way, arrive twice, or late.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use orc::model::id::{ClusterId, InstanceId, NodeName, TaskId};
-use orc::model::node::{NodeFacts, NodeLoad};
+use orc::model::node::{Life, NodeFacts, NodeLoad};
 use orc::model::task::{Assignment, Report};
-use orc::plan::cluster::change::Change;
+use orc::model::time::{Moment, Timestamp};
+use orc::plan::cluster::change::{Change, Heard};
 use orc::plan::host::tell::Told;
 use uuid::Uuid;
 
@@ -18,15 +20,19 @@ use crate::world::{Checked, Event, World};
 /// Twice the real one: a lease is thrice as long, and histories are played in half the time.
 const WAIT: u64 = 2_000;
 const PATIENCE: u64 = 10_000;
+/// A question that has hung for so long may be lost: another is sent.
+const OVERDUE: u64 = WAIT + 1_500;
+const HANGING: usize = 4;
 
 /// What a worker says.
 #[derive(Debug)]
 pub(crate) struct Question {
     pub(crate) id: u64,
-    instance: InstanceId,
+    life: Life,
     /// Cluster, epoch and revision.
     known: Option<(ClusterId, u64, u64)>,
     engine_trouble: Option<String>,
+    leftovers: Option<Vec<TaskId>>,
     reports: Vec<Report>,
     events: u64,
 }
@@ -40,13 +46,15 @@ pub(crate) struct News {
     revision: u64,
     whole: bool,
     assignments: Vec<Assignment>,
+    lease: Duration,
 }
 
 /// What a worker remembers of a question.
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
-    reports: Vec<(TaskId, u64)>,
+    reports: Vec<(TaskId, u32, u64)>,
     base: Option<u64>,
+    at: Moment,
 }
 
 impl World {
@@ -56,7 +64,8 @@ impl World {
         let worker = &self.workers[node];
         let Some(host) = &worker.host else { return };
         let hanging = worker.questions.len();
-        if worker.silent_until > self.now || !(hanging == 0 || (hanging < 2 && worker.news)) {
+        let overdue = worker.overdue && hanging < HANGING;
+        if worker.silent_until > self.now || !(hanging == 0 || overdue || (hanging < 2 && worker.news)) {
             return;
         }
         let known =
@@ -68,20 +77,32 @@ impl World {
         let reports = if hasty { in_memory.map(report).collect() } else { written.map(report).collect() };
         let question = Question {
             id,
-            instance: InstanceId::from_uuid(Uuid::from_u128(u128::from(worker.life) << 8 | node as u128)),
+            life: Life {
+                instance: InstanceId::from_uuid(Uuid::from_u128(u128::from(worker.life) << 8 | node as u128)),
+                database: Timestamp::from_millis(i64::try_from(worker.counts_since).expect("few lives")),
+                starts: worker.disk.starts,
+            },
             known,
             engine_trouble: host.engine_trouble().map(ToOwned::to_owned),
+            leftovers: host.leftovers(),
             reports,
             events: worker.disk.events,
         };
         let asked = Asked {
-            reports: question.reports.iter().map(|report| (report.task, report.observed.seq)).collect(),
+            reports: question
+                .reports
+                .iter()
+                .map(|report| (report.task, report.placement, report.observed.seq))
+                .collect(),
             base: known.map(|(_, _, revision)| revision),
+            at: worker.clocks.at(self.now).moment,
         };
         let worker = &mut self.workers[node];
         worker.news = false;
+        worker.overdue = false;
         worker.questions.insert(id, asked);
         let life = worker.life;
+        self.after(OVERDUE, Event::Overdue { node, life, id });
         self.send(node, life, Arc::new(question));
         self.after(WAIT + PATIENCE, Event::Answered { node, life, id, news: None });
     }
@@ -131,7 +152,10 @@ impl World {
             return Ok(());
         }
         self.manager.heard.insert(name.clone(), self.now);
-        self.take_in(&name, question);
+        if !self.take_in(&name, question) {
+            self.fail_question(&name, question.id);
+            return Ok(());
+        }
         match self.commit(Vec::new())? {
             Written::Yes => {}
             Written::No | Written::Died => {
@@ -156,14 +180,24 @@ impl World {
         Ok(())
     }
 
-    fn take_in(&mut self, name: &NodeName, question: &Question) {
-        self.apply_own(&Change::Heard {
+    /// Takes a worker's word in, unless another life of it has followed.
+    fn take_in(&mut self, name: &NodeName, question: &Question) -> bool {
+        let Some(cluster) = &self.manager.cluster else { return false };
+        let (id, epoch) = (cluster.id, cluster.epoch);
+        let ours = question.known.filter(|(of, life, _)| *of == id && *life == epoch);
+        let heard = Change::Heard(Box::new(Heard {
             node: name.clone(),
-            instance: question.instance,
+            life: question.life,
+            listening: None,
             facts: facts(),
             load: NodeLoad::default(),
             engine_trouble: question.engine_trouble.clone(),
-        });
+            taken_in: ours.map(|(_, _, revision)| revision),
+            leftovers: question.leftovers.clone(),
+        }));
+        if self.apply_own(&heard).is_none() {
+            return false;
+        }
         for report in &question.reports {
             self.say(|| {
                 let (state, seq) = (report.state, report.observed.seq);
@@ -172,6 +206,7 @@ impl World {
             self.apply_own(&Change::Report { node: name.clone(), report: report.clone() });
         }
         self.apply_own(&Change::EventsSeen { node: name.clone(), upto: question.events });
+        true
     }
 
     pub(crate) fn poll_expires(&mut self, node: usize, id: u64) {
@@ -206,6 +241,7 @@ impl World {
             revision: delta.revision,
             whole: delta.whole,
             assignments: delta.assignments,
+            lease: self.manager.patience.lease,
         };
         let Some(node) = self.workers.iter().position(|worker| worker.name == *name) else { return };
         self.coverage.count("answer", if news.whole { "whole" } else { "delta" });
@@ -247,6 +283,15 @@ impl World {
         Ok(())
     }
 
+    /// A question has hung for longer than it should.
+    pub(crate) fn overdue(&mut self, node: usize, life: u64, id: u64) {
+        let worker = &mut self.workers[node];
+        if worker.life == life && worker.questions.contains_key(&id) {
+            worker.overdue = true;
+            self.ask(node);
+        }
+    }
+
     pub(crate) fn ask_again(&mut self, node: usize, life: u64) {
         if self.workers[node].life == life {
             self.ask(node);
@@ -262,6 +307,7 @@ impl World {
             whole: news.whole,
             assignments: news.assignments.clone(),
             leave_alone: Vec::new(),
+            lease_until: asked.at + news.lease,
         };
         if news.whole || !news.assignments.is_empty() {
             self.say(|| {
@@ -278,8 +324,9 @@ impl World {
             self.coverage.count("told", "distrusted");
             return Ok(());
         }
-        for (task, seq) in &asked.reports {
-            if worker.untold.get(task).is_some_and(|untold| untold <= seq) {
+        for (task, placement, seq) in &asked.reports {
+            let same = host.slot(*task).is_none_or(|slot| slot.record.assignment.placement == *placement);
+            if same && worker.untold.get(task).is_some_and(|untold| untold <= seq) {
                 worker.untold.remove(task);
             }
         }

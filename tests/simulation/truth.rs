@@ -6,8 +6,8 @@ use std::ops::RangeInclusive;
 
 use orc::model::container::{Container, ContainerStatus, Owner};
 use orc::model::id::{ContainerId, TaskId};
-use orc::model::record::Record;
-use orc::model::spec::RestartPolicy;
+use orc::model::record::{Reason, Record};
+use orc::model::spec::{Failover, RestartPolicy};
 use orc::model::state::{Desired, State, TRANSITIONS};
 use orc::model::task::Task;
 use orc::plan::cluster::Dirty;
@@ -30,6 +30,8 @@ pub(crate) struct Truth {
     lost_stores: BTreeSet<usize>,
     /// Machines whose date was set; the number of nodes is the manager's.
     wall_jumps: BTreeSet<usize>,
+    /// Engines whose workers could not do what they should, and until when.
+    hampered: BTreeMap<usize, u64>,
     decoys: BTreeMap<(usize, ContainerId), Body>,
     /// Changes that workers made to engines.
     pub(crate) mutations: u64,
@@ -52,6 +54,10 @@ struct Ending {
 
 /// A worker calls a loss of its engine an excuse for what ended up to so long before it, milliseconds.
 const EXCUSED: u64 = 60_000;
+
+/// A worker that can do what it should has stopped what it must so long after it could not, milliseconds: a lease, the
+/// grace of a container, and calls that were under way.
+const FENCE_TAKES: u64 = 60_000;
 
 /// A pass of the planner comes at most so long after a lease has run out, milliseconds.
 const SLACK: u64 = 1_000;
@@ -148,6 +154,9 @@ impl World {
             return broken("S7", format!("the container of {} is not what was asked for", wish.task));
         }
         let first = !self.truth.attempts.contains_key(&(identity.task, identity.attempt));
+        // A task that has moved begins anew on its next node: its budget and its back-off are the worker's.
+        let moved = self.manager.disk.tasks.get(&identity.task).is_some_and(|task| task.placement > 1);
+        let first = first && !moved;
         let node = self.workers.iter().position(|worker| worker.name == owner.node);
         match node.filter(|node| first && !self.truth.lost_stores.contains(node)) {
             Some(node) => self.judge_attempt(node, wish, identity.attempt),
@@ -157,6 +166,10 @@ impl World {
 
     /// A new attempt: the policy must allow it, and its back-off must be over.
     fn judge_attempt(&self, node: usize, wish: &Wish, number: u32) -> Checked {
+        if wish.spec.failover == Failover::Single {
+            // What its worker cut short because the lease was over does not count.
+            return Ok(());
+        }
         let policy = wish.spec.restart_policy;
         let earlier: Vec<(u32, &Attempt)> = self.attempts_before(wish.task, number).collect();
         let to_blame = earlier.iter().filter(|(_, attempt)| self.is_to_blame(node, attempt));
@@ -208,10 +221,48 @@ impl World {
     fn judge_started(&self, body: &Body) -> Checked {
         let Some((_, identity)) = &body.owned else { return Ok(()) };
         let live = self.live_containers(identity.task);
-        if live.len() > 1 {
+        if live.len() < 2 {
+            return Ok(());
+        }
+        let twice = |one: &(usize, ContainerId)| {
+            live.iter().any(|other| {
+                let (one_body, other_body) =
+                    (&self.engines[one.0].containers[&one.1], &self.engines[other.0].containers[&other.1]);
+                one != other && Self::is_one_of_two(one_body, other_body)
+            })
+        };
+        if live.iter().any(twice) {
             return broken("S3", format!("{} has {} live containers: {live:?}", identity.task, live.len()));
         }
+        let single = body.spec.as_ref().is_some_and(|spec| spec.failover == Failover::Single);
+        let others = live.iter().filter(|(_, id)| *id != body.id);
+        let fenced = |(engine, _): &&(usize, ContainerId)| self.could_fence(*engine);
+        if single && let Some(other) = others.into_iter().find(fenced) {
+            return broken("S4", format!("{} may run only once, and runs on {other:?} too", identity.task));
+        }
         Ok(())
+    }
+
+    /// Whether two live containers of a task are more than there may be: a worker that is not heard of goes on with its
+    /// attempts by itself, so only those of one worker are.
+    fn is_one_of_two(one: &Body, other: &Body) -> bool {
+        match (&one.owned, &other.owned) {
+            (Some((owner, _)), Some((other, _))) => owner.node == other.node,
+            _ => false,
+        }
+    }
+
+    /// Whether the workers of an engine could stop what they had to: they lived, could write, and their engine did what
+    /// it was told, for as long as that takes.
+    fn could_fence(&self, engine: usize) -> bool {
+        let reliable = self.profile.call_faults == 0;
+        reliable && self.truth.hampered.get(&engine).is_none_or(|until| self.now > until + FENCE_TAKES)
+    }
+
+    /// Notes that the workers of an engine cannot do what they should for so long.
+    pub(crate) fn hamper(&mut self, engine: usize, for_ms: u64) {
+        let until = self.truth.hampered.entry(engine).or_default();
+        *until = (*until).max(self.now + for_ms);
     }
 
     pub(crate) fn live_containers(&self, task: TaskId) -> Vec<(usize, ContainerId)> {
@@ -297,11 +348,15 @@ impl World {
                 let current = attempt.number == container.identity.attempt;
                 let sick = attempt.ending.is_some()
                     && self.truth.failed_probes.get(&task).is_some_and(|many| *many > 1);
-                current && !sick
+                let fenced = attempt.ending == Some(Reason::LeaseOver)
+                    && slot.record.assignment.spec.failover == Failover::Single;
+                current && !sick && !fenced
             }),
             None => self.manager.disk.tasks.get(&task).is_some_and(|wanted| {
                 let here = wanted.node.as_ref() == Some(&worker.name);
-                here && wanted.desired == Desired::Run && !wanted.state.is_final()
+                // It may have been taken off it and given to it again since it was told.
+                let told = worker.disk.knowledge.is_some_and(|(_, _, revision)| revision >= wanted.revision);
+                here && told && wanted.desired == Desired::Run && !wanted.state.is_final()
             }),
         };
         if harm {
@@ -330,7 +385,12 @@ impl World {
                     format!("worker-{}: {task} went back from {old:?} to {new:?}", node + 1),
                 );
             }
-            if new.observed.attempt < old.observed.attempt || new.observed.seq < old.observed.seq {
+            // One that runs and was taken over may be older than what was known of it last.
+            let taken_over =
+                new.attempt.as_ref().is_some_and(|attempt| attempt.ran) || new.assignment.placement > 1;
+            if (new.observed.attempt < old.observed.attempt && !taken_over)
+                || new.observed.seq < old.observed.seq
+            {
                 return broken("S6", format!("worker-{}: {task} counts backwards", node + 1));
             }
         }
@@ -373,7 +433,9 @@ impl World {
         if !lawful {
             return broken("S6", format!("{} went from {} to {}", new.id, old.state, new.state));
         }
-        let backwards = new.observed.attempt < old.observed.attempt
+        // A container that runs and was taken over may be of an older attempt than was known last.
+        let taken_over = new.state == State::Running || new.placement > 1;
+        let backwards = (new.observed.attempt < old.observed.attempt && !taken_over)
             || new.observed.seq < old.observed.seq
             || new.placement < old.placement
             || new.revision < old.revision

@@ -79,6 +79,9 @@ fn spec(shape: Shape) -> TaskSpec {
         "RestartPolicy": shape.policy,
         "HealthCheck": shape.checked.then_some(check),
     });
+    if shape.single {
+        spec["Failover"] = json!("single");
+    }
     if shape.host_port {
         spec["PortBindings"] = json!({ "80/tcp": "8080" });
         spec["PublishMode"] = json!("host");

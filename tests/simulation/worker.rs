@@ -47,6 +47,8 @@ pub(crate) struct Worker {
     pub(crate) untold: BTreeMap<TaskId, u64>,
     pub(crate) questions: BTreeMap<u64, Asked>,
     pub(crate) news: bool,
+    /// A question of it hangs for longer than it should.
+    pub(crate) overdue: bool,
     pub(crate) unanswered: u32,
     pub(crate) silent_until: u64,
     /// When it had a reason to think that its engine was gone.
@@ -64,6 +66,8 @@ pub(crate) struct Disk {
     /// Cluster, epoch and revision.
     pub(crate) knowledge: Option<(ClusterId, u64, u64)>,
     pub(crate) records: BTreeMap<TaskId, Record>,
+    /// How often it was started.
+    pub(crate) starts: u64,
     /// How many lines of history it has written.
     pub(crate) events: u64,
 }
@@ -87,6 +91,7 @@ impl Worker {
             untold: BTreeMap::new(),
             questions: BTreeMap::new(),
             news: false,
+            overdue: false,
             unanswered: 0,
             silent_until: 0,
             gone_at: Vec::new(),
@@ -105,6 +110,7 @@ impl World {
             return Ok(());
         }
         worker.life += 1;
+        worker.disk.starts += 1;
         let records: Vec<Record> = worker.disk.records.values().cloned().collect();
         worker.untold = records.iter().map(|record| (record.assignment.id, record.observed.seq)).collect();
         if self.planted == Some(Planted::ForgetsUntold) {
@@ -318,6 +324,7 @@ fn word(action: &Action) -> &'static str {
         Action::Watch { .. } => "watch",
         Action::SetHealth { .. } => "set health",
         Action::Condemn { .. } => "condemn",
+        Action::Fence { .. } => "fence",
         Action::End { .. } => "end",
         Action::Settle { .. } => "settle",
         Action::Explain { .. } => "explain",

@@ -82,6 +82,12 @@ pub(crate) enum Event {
         id: u64,
         news: Option<Arc<News>>,
     },
+    /// A question has hung for longer than it should.
+    Overdue {
+        node: usize,
+        life: u64,
+        id: u64,
+    },
     /// A worker may ask again.
     AskAgain {
         node: usize,
@@ -242,12 +248,23 @@ impl World {
     }
 
     fn happen(&mut self, event: Event) -> Checked {
+        let for_manager =
+            matches!(event, Event::UserAsks(..) | Event::Asked { .. } | Event::PollExpires { .. });
+        if for_manager && self.manager.frozen_until > self.now {
+            // It waits in the buffers of a process that stands still.
+            self.at(self.manager.frozen_until, event);
+            return Ok(());
+        }
         match event {
             Event::Step(op) => self.step(&op),
             Event::Over(op) => self.over(&op),
             Event::UserAsks(wish, want) => self.user_asks(wish, want),
             Event::Asked { node, life, question } => self.asked(node, life, &question),
             Event::Answered { node, life, id, news } => self.answered(node, life, id, news.as_deref()),
+            Event::Overdue { node, life, id } => {
+                self.overdue(node, life, id);
+                Ok(())
+            }
             Event::AskAgain { node, life } => {
                 self.ask_again(node, life);
                 Ok(())

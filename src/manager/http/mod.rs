@@ -96,9 +96,13 @@ impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
         let message = sentence(&refusal.to_string());
         match refusal {
-            Refusal::NameTaken { .. } | Refusal::TaskExists(_) | Refusal::RequestReused(_) => {
-                Self::conflict(message)
-            }
+            Refusal::NameTaken { .. }
+            | Refusal::TaskExists(_)
+            | Refusal::RequestReused(_)
+            | Refusal::NodeLives(_)
+            | Refusal::NodeHasTasks { .. }
+            | Refusal::LastNode { .. }
+            | Refusal::NodeTwice(_) => Self::conflict(message),
             Refusal::UnknownTask(_) | Refusal::UnknownNode(_) => Self::not_found(message),
         }
     }

@@ -2,6 +2,7 @@
 
 use axum::extract::State as Extract;
 use axum::response::Response;
+use tokio::sync::oneshot;
 
 use super::super::Manager;
 use super::tasks;
@@ -52,23 +53,28 @@ pub async fn sync(
     let brought = !request.reports.is_empty() || !request.events.is_empty();
     // Whoever brought something waits for its receipt, whoever knows nothing for all that there is.
     let patient = request.known.filter(|_| !brought);
-    let news = manager.sync(node, request);
+    let (taken_in, mut was_taken_in) = oneshot::channel();
+    let news = manager.sync(node, request, taken_in);
     let Some(known) = patient else { return Ok(axum::Json(news.await?)) };
     tokio::select! {
         biased;
-        answer = news => Ok(axum::Json(answer?)),
-        () = tokio::time::sleep(wait) => Ok(axum::Json(nothing_new(&manager, known))),
-        () = manager.stop.cancelled() => Ok(axum::Json(nothing_new(&manager, known))),
+        answer = news => return Ok(axum::Json(answer?)),
+        () = tokio::time::sleep(wait) => {}
+        () = manager.stop.cancelled() => {}
     }
+    // No lease is given for a word that the planner has not heard: it would count the node lost before the lease is over.
+    let lease_ms = if was_taken_in.try_recv().is_ok() { manager.lease_ms } else { 0 };
+    Ok(axum::Json(nothing_new(&manager, known, lease_ms)))
 }
 
-fn nothing_new(manager: &Manager, known: Known) -> SyncAnswer {
+fn nothing_new(manager: &Manager, known: Known, lease_ms: u64) -> SyncAnswer {
     SyncAnswer {
         known,
         base: Some(known.revision),
         whole: false,
         assignments: Vec::new(),
         leave_alone: manager.unreadable.to_vec(),
+        lease_ms,
         events_seen: 0,
         streams: Vec::new(),
     }

@@ -1,12 +1,11 @@
 //! The one meaning of each change of the cluster, for the store and the simulation alike.
 
+use super::Cluster;
 use super::change::{Applied, Change, Refusal, Submission};
-use super::{Cluster, Member};
 use crate::model::event::{Event, EventKind};
-use crate::model::id::{InstanceId, NodeName, RequestId, TaskId};
-use crate::model::node::{Availability, Node, NodeFacts, NodeLoad, NodeState};
+use crate::model::id::{NodeName, RequestId, TaskId};
 use crate::model::state::{Actor, Desired, State, may_move};
-use crate::model::task::{Report, Task};
+use crate::model::task::{Meanwhile, Report, Task};
 use crate::model::time::{Now, Timestamp};
 
 impl Cluster {
@@ -15,13 +14,19 @@ impl Cluster {
         match change {
             Change::Submit(submission) => self.submit(submission),
             Change::Stop { task, request } => self.stop(*task, request.as_ref(), now),
-            Change::Heard { node, instance, facts, load, engine_trouble } => {
-                Ok(self.heard(node, *instance, facts, *load, engine_trouble.as_deref(), now))
-            }
+            Change::Heard(heard) => self.heard(heard, now),
+            Change::SetNode { node, patch } => self.set_node(node, patch, now),
+            Change::RemoveNode { node, force } => self.remove_node(node, *force, now),
+            Change::Awoke => Ok(self.awoke(now)),
             Change::Report { node, report } => Ok(self.report(node, report, now)),
             Change::EventsSeen { node, upto } => Ok(self.events_seen(node, *upto)),
             Change::Place { task, node, .. } => Ok(self.place(*task, node, now)),
             Change::Unplaceable { task, why } => Ok(self.unplaceable(*task, &why.summary, now)),
+            Change::Move { task, to, why, .. } => Ok(self.move_to(*task, to, *why, now)),
+            Change::Recall { task, why } => Ok(self.recall(*task, *why, now)),
+            Change::Released { task, how } => Ok(self.released(*task, how, now)),
+            Change::TakeBack { task, why } => Ok(self.take_back(*task, why, now)),
+            Change::Immovable { task, why } => Ok(self.immovable(*task, why, now)),
             Change::Cancel { task } => Ok(self.cancel(*task, now)),
             Change::Lose { node, silent_seconds } => Ok(self.lose(node, *silent_seconds, now)),
             Change::Forget { task } => Ok(self.forget(*task)),
@@ -93,6 +98,10 @@ impl Cluster {
         if self.parked.remove(&(task.seq, id)) {
             self.fresh.insert((task.seq, id));
         }
+        let kept = task.predecessor.as_ref().is_some_and(|former| former.wanted == Meanwhile::Keep);
+        if kept {
+            self.end_predecessor(id);
+        }
         self.touch(id, now.wall);
         let task = self.bump(id);
         let message =
@@ -101,7 +110,7 @@ impl Cluster {
     }
 
     /// Notes that a task was changed, for the store and for the order in which finished ones are forgotten.
-    fn touch(&mut self, id: TaskId, at: Timestamp) {
+    pub(super) fn touch(&mut self, id: TaskId, at: Timestamp) {
         let Some(task) = self.tasks.get_mut(&id) else { return };
         if self.finished.remove(&(task.updated_at, id)) {
             self.finished.insert((at, id));
@@ -111,7 +120,7 @@ impl Cluster {
     }
 
     /// Gives a task a new revision, so that its node hears of it.
-    fn bump(&mut self, id: TaskId) -> &Task {
+    pub(super) fn bump(&mut self, id: TaskId) -> &Task {
         self.revision += 1;
         let task = self.tasks.get_mut(&id).expect("only known tasks are bumped");
         if let Some(member) = task.node.as_ref().and_then(|name| self.nodes.get_mut(name)) {
@@ -122,66 +131,28 @@ impl Cluster {
         task
     }
 
-    fn heard(
-        &mut self,
-        name: &NodeName,
-        instance: InstanceId,
-        facts: &NodeFacts,
-        load: NodeLoad,
-        engine_trouble: Option<&str>,
-        now: Now,
-    ) -> Applied {
-        let state = if engine_trouble.is_some() { NodeState::Degraded } else { NodeState::Ready };
-        let floor = self.revision;
-        let joined = !self.nodes.contains_key(name);
-        let member = self
-            .nodes
-            .entry(name.clone())
-            .or_insert_with(|| Member { floor, ..Member::new(new_node(name, now.wall), now.moment) });
-        member.heard = now.moment;
-        member.load = load;
-        member.instance = Some(instance);
-        let message = engine_trouble.unwrap_or_default();
-        let before = member.node.state;
-        if !joined && before == state && member.node.facts == *facts && member.node.message == message {
-            member.node.seen_at = now.wall;
-            return Applied::Ignored;
-        }
-        member.node = Node {
-            state,
-            facts: facts.clone(),
-            message: message.to_owned(),
-            seen_at: now.wall,
-            ..member.node.clone()
-        };
-        self.dirty.nodes.insert(name.clone());
-        self.fresh.append(&mut self.parked);
-        let (kind, message) = match (joined, before, state) {
-            (true, ..) => (EventKind::NodeReady, format!("{name} joined")),
-            (_, NodeState::Unreachable, _) => (EventKind::NodeReady, format!("{name} is back")),
-            (_, NodeState::Ready, NodeState::Degraded) => (EventKind::Engine, message.to_owned()),
-            (_, NodeState::Degraded, NodeState::Ready) => {
-                (EventKind::Engine, "the engine answers again".to_owned())
-            }
-            _ => return Applied::Changed(Vec::new()),
-        };
-        Applied::Changed(vec![of_node(name, now.wall, kind, message)])
-    }
-
     fn report(&mut self, node: &NodeName, report: &Report, now: Now) -> Applied {
         let Some(task) = self.tasks.get_mut(&report.task) else { return Applied::Ignored };
         let current = task.node.as_ref() == Some(node) && task.placement == report.placement;
-        let newer =
-            report.observed.seq > task.observed.seq && report.observed.attempt >= task.observed.attempt;
+        let newer = report.observed.seq > task.observed.seq;
         let lawful = task.state == report.state || may_move(task.state, report.state, Actor::Worker);
         if !(current && newer && lawful) {
             return Applied::Ignored;
         }
+        let arrived = Self::has_arrived(task, report);
+        if report.state == State::Failed && self.former_node_is_heard(&self.tasks[&report.task]) {
+            let why = format!("does not run on {node}, and stays where it was: {}", report.message);
+            return self.take_back(report.task, &why, now);
+        }
+        let Some(task) = self.tasks.get_mut(&report.task) else { return Applied::Ignored };
         let finishes = report.state.is_final() && !task.state.is_final();
         task.state = report.state;
         task.observed = report.observed.clone();
         task.message.clone_from(&report.message);
         self.touch(report.task, now.wall);
+        if arrived || finishes {
+            self.end_predecessor(report.task);
+        }
         if finishes {
             self.release(report.task);
         }
@@ -193,21 +164,11 @@ impl Cluster {
     fn release(&mut self, id: TaskId) {
         let Some(task) = self.tasks.get(&id) else { return };
         self.names.remove(&task.spec.name);
+        self.stuck.remove(&id);
         self.finished.insert((task.updated_at, id));
         if let Some(member) = task.node.as_ref().and_then(|name| self.nodes.get_mut(name)) {
             member.usage.remove(&task.spec);
             self.fresh.append(&mut self.parked);
-        }
-    }
-
-    fn events_seen(&mut self, node: &NodeName, upto: u64) -> Applied {
-        match self.nodes.get_mut(node) {
-            Some(member) if member.node.events_seen < upto => {
-                member.node.events_seen = upto;
-                self.dirty.nodes.insert(node.clone());
-                Applied::Changed(Vec::new())
-            }
-            _ => Applied::Ignored,
         }
     }
 
@@ -255,26 +216,14 @@ impl Cluster {
         self.fresh.remove(&(task.seq, id));
         self.parked.remove(&(task.seq, id));
         task.state = State::Completed;
-        task.message = "stopped on request, before it had a node".to_owned();
+        let before = if task.placement == 0 { ", before it had a node" } else { "" };
+        task.message = format!("stopped on request{before}");
         task.observed.finished_at = Some(now.wall);
         task.updated_at = now.wall;
         let event = about(task, now.wall, EventKind::Completed, task.message.clone());
         self.dirty.tasks.insert(id);
         self.release(id);
         Applied::Changed(vec![event])
-    }
-
-    fn lose(&mut self, name: &NodeName, silent_seconds: u64, now: Now) -> Applied {
-        let Some(member) =
-            self.nodes.get_mut(name).filter(|member| member.node.state != NodeState::Unreachable)
-        else {
-            return Applied::Ignored;
-        };
-        member.node.state = NodeState::Unreachable;
-        member.node.message = format!("not heard of for {silent_seconds} s; what runs there is unknown");
-        self.dirty.nodes.insert(name.clone());
-        let message = member.node.message.clone();
-        Applied::Changed(vec![of_node(name, now.wall, EventKind::NodeLost, message)])
     }
 
     fn forget(&mut self, id: TaskId) -> Applied {
@@ -294,26 +243,15 @@ impl Cluster {
             self.requests_of.remove(&(task, request));
             self.requests.remove(&request);
         }
+        self.moved.remove(&id);
+        self.stuck.remove(&id);
         self.dirty.tasks.remove(&id);
         self.dirty.forgotten.insert(id);
         Applied::Changed(Vec::new())
     }
 }
 
-fn new_node(name: &NodeName, at: Timestamp) -> Node {
-    Node {
-        name: name.clone(),
-        facts: NodeFacts::default(),
-        state: NodeState::Ready,
-        availability: Availability::default(),
-        message: String::new(),
-        joined_at: at,
-        seen_at: at,
-        events_seen: 0,
-    }
-}
-
-fn about(task: &Task, at: Timestamp, kind: EventKind, message: String) -> Event {
+pub(super) fn about(task: &Task, at: Timestamp, kind: EventKind, message: String) -> Event {
     Event {
         at,
         task: Some(task.id),
@@ -323,8 +261,4 @@ fn about(task: &Task, at: Timestamp, kind: EventKind, message: String) -> Event 
         exit_code: None,
         message,
     }
-}
-
-fn of_node(node: &NodeName, at: Timestamp, kind: EventKind, message: String) -> Event {
-    Event { at, task: None, node: Some(node.clone()), attempt: 0, kind, exit_code: None, message }
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use crate::model::decision::Reasoning;
 use crate::model::event::Event;
 use crate::model::id::{InstanceId, NodeName, RequestId, TaskId};
-use crate::model::node::{NodeFacts, NodeLoad};
+use crate::model::node::{Availability, Life, NodeFacts, NodeLoad, Reserved};
 use crate::model::spec::TaskSpec;
-use crate::model::task::Report;
+use crate::model::task::{Move, Report};
 use crate::model::time::Timestamp;
 
 /// One change: a user's word, a worker's word, or a decision of [`super::reconcile`].
@@ -23,18 +23,23 @@ pub enum Change {
         request: Option<(RequestId, String)>,
     },
     /// A worker speaks.
-    Heard {
+    Heard(Box<Heard>),
+    /// An operator changes a node.
+    SetNode {
         /// Which one.
         node: NodeName,
-        /// Which life of it.
-        instance: InstanceId,
-        /// What it says of its machine.
-        facts: NodeFacts,
-        /// How loaded that is.
-        load: NodeLoad,
-        /// Why its engine does not answer; `None` when it does.
-        engine_trouble: Option<String>,
+        /// What is to be different.
+        patch: NodePatch,
     },
+    /// An operator takes a node out of the cluster.
+    RemoveNode {
+        /// Which one.
+        node: NodeName,
+        /// Whether it may be one that is still heard of, or that has tasks.
+        force: Force,
+    },
+    /// The manager itself stood still for so long that it may have missed every worker's word.
+    Awoke,
     /// A worker tells what it sees of a task.
     Report {
         /// Which worker.
@@ -64,6 +69,45 @@ pub enum Change {
         task: TaskId,
         /// Why.
         why: Arc<Reasoning>,
+    },
+    /// The planner gives a task to another node, while its present one goes on with it until it runs there.
+    Move {
+        /// Which task.
+        task: TaskId,
+        /// Where to.
+        to: NodeName,
+        /// Why.
+        why: Move,
+        /// Why there.
+        chosen: Arc<Reasoning>,
+    },
+    /// The planner takes a task off its node; it is placed anew once that has let go of it.
+    Recall {
+        /// Which task.
+        task: TaskId,
+        /// Why.
+        why: Move,
+    },
+    /// A recalled task's node has let go of it, or must have.
+    Released {
+        /// Which task.
+        task: TaskId,
+        /// How that is known, in words.
+        how: String,
+    },
+    /// The planner leaves a task where it was, before it runs where it was to go.
+    TakeBack {
+        /// Which task.
+        task: TaskId,
+        /// Why, in words.
+        why: String,
+    },
+    /// The planner finds nowhere to move a task to.
+    Immovable {
+        /// Which task.
+        task: TaskId,
+        /// Why, in words.
+        why: String,
     },
     /// The planner ends a task that was stopped before it had a node.
     Cancel {
@@ -99,6 +143,50 @@ pub struct Submission {
     pub pinned: Option<NodeName>,
     /// When it was accepted.
     pub at: Timestamp,
+}
+
+/// What a worker says of itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Heard {
+    /// Which one.
+    pub node: NodeName,
+    /// Which life of it.
+    pub life: Life,
+    /// The life of it of which a question hangs here at this moment, if any: that one lives, too.
+    pub listening: Option<InstanceId>,
+    /// What it says of its machine.
+    pub facts: NodeFacts,
+    /// How loaded that is.
+    pub load: NodeLoad,
+    /// Why its engine does not answer; `None` when it does.
+    pub engine_trouble: Option<String>,
+    /// The revision of this cluster's history that it has taken in, in this life of the manager.
+    pub taken_in: Option<u64>,
+    /// Tasks of which it has containers, or may have, and which are not assigned to it; `None` = it cannot say.
+    pub leftovers: Option<Vec<TaskId>>,
+}
+
+/// What an operator changes of a node; what is `None` stays.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct NodePatch {
+    /// What it may do.
+    pub availability: Option<Availability>,
+    /// Labels to set, and with `None` to take away.
+    pub labels: Vec<(String, Option<String>)>,
+    /// What tasks may not have of it.
+    pub reserved: Option<Reserved>,
+    /// Whether the last node that takes tasks may be closed.
+    pub force: Force,
+}
+
+/// Whether an operator insists.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Force {
+    /// What would do harm is refused.
+    #[default]
+    No,
+    /// The operator answers for it.
+    Yes,
 }
 
 /// What a change did.
@@ -139,6 +227,40 @@ pub enum Refusal {
     #[error("no task has the ID {0}")]
     UnknownTask(TaskId),
     /// There is no such node.
-    #[error("no node is called {0}")]
+    #[error("no node is called {0}; `orc node ls` lists them")]
     UnknownNode(NodeName),
+    /// A node lives.
+    #[error(
+        "{0} is still heard of: end its worker first, or drain it with `orc node drain {0}`; with force it is \
+         removed all the same, and its tasks run elsewhere"
+    )]
+    NodeLives(NodeName),
+    /// A node that is gone has tasks.
+    #[error(
+        "{node} is not heard of, but {tasks} live tasks are on it: with force they are taken for stopped there and run \
+         elsewhere; do that only when that machine is off for good"
+    )]
+    NodeHasTasks {
+        /// Which node.
+        node: NodeName,
+        /// How many.
+        tasks: u32,
+    },
+    /// The last node would take no tasks any more.
+    #[error(
+        "{node} is the last node that takes tasks: its {tasks} live tasks could go nowhere. Let another node join or \
+         activate one first; with force it is closed all the same"
+    )]
+    LastNode {
+        /// Which node.
+        node: NodeName,
+        /// How many it has.
+        tasks: u32,
+    },
+    /// Another worker has the same identity.
+    #[error(
+        "another worker speaks for {0} already: two with one identity cannot both run its tasks. End one of them; on \
+         a copied machine, remove the worker's database and let it join under a name of its own"
+    )]
+    NodeTwice(NodeName),
 }

@@ -5,7 +5,10 @@
 //! simulation does the same without a store.
 
 mod apply;
+mod apply_moves;
+mod apply_nodes;
 pub mod change;
+mod moves;
 pub mod reconcile;
 #[cfg(test)]
 mod tests;
@@ -13,12 +16,12 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::schedule::{Candidate, Description, Usage};
-use crate::model::id::{ClusterId, InstanceId, NodeName, RequestId, TaskId};
-use crate::model::node::{Node, NodeLoad, SchedulerKind};
+use super::schedule::{Candidate, Description, Pass, Usage};
+use crate::model::id::{ClusterId, NodeName, RequestId, TaskId};
+use crate::model::node::{Life, Node, NodeLoad, SchedulerKind};
 use crate::model::state::{Desired, State};
-use crate::model::task::{Assignment, Task};
-use crate::model::time::{Moment, Timestamp};
+use crate::model::task::{Assignment, Meanwhile, Task};
+use crate::model::time::{Moment, Now, Timestamp};
 
 /// All that the manager knows.
 #[derive(Debug, Clone)]
@@ -45,6 +48,12 @@ pub struct Cluster {
     fresh: BTreeSet<(u64, TaskId)>,
     /// Pending tasks for which there was no room.
     parked: BTreeSet<(u64, TaskId)>,
+    /// Tasks whose predecessor is not over.
+    leaving: BTreeSet<TaskId>,
+    /// Why tasks cannot leave the nodes that they should leave.
+    stuck: BTreeMap<TaskId, String>,
+    /// When each task was moved off a lost node last, as far as that still matters.
+    moved: BTreeMap<TaskId, Moment>,
     /// Finished tasks by when they finished.
     finished: BTreeSet<(Timestamp, TaskId)>,
     last_placed: Option<NodeName>,
@@ -63,9 +72,15 @@ pub struct Member {
     /// What its live tasks hold.
     pub usage: Usage,
     /// The life of its worker that was heard of last.
-    pub instance: Option<InstanceId>,
+    pub life: Option<Life>,
+    /// The revision that its worker has taken in, in this life of the manager.
+    taken_in: Option<u64>,
+    /// Tasks of which its worker has containers beside those that it was given; `None` = it cannot say.
+    leftovers: Option<BTreeSet<TaskId>>,
     /// Its tasks by the revision of their last change.
     assigned: BTreeMap<u64, TaskId>,
+    /// Tasks that are to leave it.
+    leaving: BTreeSet<TaskId>,
     /// A worker that knows less than this revision is told everything anew.
     floor: u64,
 }
@@ -79,6 +94,8 @@ pub struct Dirty {
     pub nodes: BTreeSet<NodeName>,
     /// Tasks to forget.
     pub forgotten: BTreeSet<TaskId>,
+    /// Nodes to remove.
+    pub removed: BTreeSet<NodeName>,
 }
 
 /// What a node is told of its tasks.
@@ -94,7 +111,7 @@ pub struct Delta {
 
 impl Cluster {
     /// A cluster as its store knew it. `now` begins every node's lease.
-    pub fn restore(start: Restored, scheduler: SchedulerKind, now: Moment) -> Self {
+    pub fn restore(start: Restored, scheduler: SchedulerKind, now: Now) -> Self {
         let mut cluster = Self {
             id: start.id,
             epoch: start.epoch,
@@ -109,15 +126,18 @@ impl Cluster {
             requests: start.requests.into_iter().map(|(id, _, digest)| (id, digest)).collect(),
             fresh: BTreeSet::new(),
             parked: BTreeSet::new(),
+            leaving: BTreeSet::new(),
+            stuck: BTreeMap::new(),
+            moved: BTreeMap::new(),
             finished: BTreeSet::new(),
             last_placed: None,
             dirty: Dirty::default(),
         };
         for node in start.nodes {
-            cluster.nodes.insert(node.name.clone(), Member::new(node, now));
+            cluster.nodes.insert(node.name.clone(), Member::new(node, now.moment));
         }
         for task in start.tasks {
-            cluster.index(&task);
+            cluster.index(&task, now);
             cluster.tasks.insert(task.id, task);
         }
         // The floor is not stored: whoever is behind is told everything once.
@@ -128,8 +148,9 @@ impl Cluster {
     }
 
     /// Enters a task that was just read from the store into the indexes.
-    fn index(&mut self, task: &Task) {
+    fn index(&mut self, task: &Task, now: Now) {
         match task.state {
+            State::Pending if task.predecessor.is_some() => {}
             State::Pending => _ = self.fresh.insert((task.seq, task.id)),
             State::Scheduled | State::Running => {}
             State::Completed | State::Failed => _ = self.finished.insert((task.updated_at, task.id)),
@@ -142,6 +163,18 @@ impl Cluster {
             if !task.state.is_final() {
                 member.usage.add(&task.spec);
             }
+        }
+        if let Some(predecessor) = &task.predecessor {
+            self.leaving.insert(task.id);
+            if let Some(member) = self.nodes.get_mut(&predecessor.node) {
+                member.leaving.insert(task.id);
+                member.usage.add(&task.spec);
+            }
+        }
+        if let Some(at) = task.moved_at {
+            // Where the wall clock was set back, the whole wait begins anew, and never more than that (rule R6).
+            let ago = at.until(now.wall).min(moves::MOVE_EVERY);
+            self.moved.insert(task.id, now.moment - ago);
         }
     }
 
@@ -170,6 +203,11 @@ impl Cluster {
         self.nodes.values()
     }
 
+    /// Tasks that cannot leave the nodes that they should leave, and why.
+    pub fn stuck(&self) -> &BTreeMap<TaskId, String> {
+        &self.stuck
+    }
+
     /// The cluster's revision.
     pub fn revision(&self) -> u64 {
         self.revision
@@ -190,10 +228,11 @@ impl Cluster {
         let known = known.filter(|known| *known >= member.floor && *known <= self.revision);
         let since = known.map_or(0, |known| known + 1);
         let tasks = member.assigned.range(since..).filter_map(|(_, id)| self.tasks.get(id));
-        let assignments = tasks
-            .filter(|task| known.is_some() || !task.state.is_final() || task.desired == Desired::Run)
-            .map(assignment)
-            .collect();
+        let wanted = |task: &&Task| known.is_some() || !task.state.is_final() || task.desired == Desired::Run;
+        let mut assignments: Vec<Assignment> = tasks.filter(wanted).map(assignment).collect();
+        if known.is_none() {
+            assignments.extend(member.leaving.iter().filter_map(|id| kept(self.tasks.get(id)?)));
+        }
         Delta { revision: self.revision, whole: known.is_none(), assignments }
     }
 
@@ -207,8 +246,10 @@ impl Cluster {
         })
     }
 
-    fn candidates(&self) -> Vec<Candidate> {
-        self.nodes.values().map(Member::candidate).collect()
+    /// A planning pass over the nodes as they are.
+    fn pass(&self) -> Pass {
+        let candidates = self.nodes.values().map(Member::candidate).collect();
+        Pass::new(self.scheduler, candidates, self.last_placed.clone())
     }
 }
 
@@ -240,8 +281,11 @@ impl Member {
             heard: now,
             load: NodeLoad::default(),
             usage: Usage::default(),
-            instance: None,
+            life: None,
+            taken_in: None,
+            leftovers: None,
             assigned: BTreeMap::new(),
+            leaving: BTreeSet::new(),
             floor: 0,
         }
     }
@@ -251,9 +295,9 @@ impl Member {
             name: self.node.name.clone(),
             state: self.node.state,
             availability: self.node.availability,
-            cores: f64::from(self.node.facts.cores),
-            memory: self.node.facts.memory,
-            disk: self.node.facts.disk,
+            cores: (f64::from(self.node.facts.cores) - self.node.reserved.cpu).max(0.0),
+            memory: self.node.facts.memory.saturating_sub(self.node.reserved.memory),
+            disk: self.node.facts.disk.saturating_sub(self.node.reserved.disk),
             load: self.load,
             usage: self.usage.clone(),
             description: Arc::new(self.description()),
@@ -268,6 +312,12 @@ impl Member {
             labels: self.node.labels().clone(),
         }
     }
+}
+
+/// What the node that a task leaves is told meanwhile; `None` = to let go of it.
+fn kept(task: &Task) -> Option<Assignment> {
+    let predecessor = task.predecessor.as_ref().filter(|former| former.wanted == Meanwhile::Keep)?;
+    Some(Assignment { placement: predecessor.placement, state: State::Scheduled, ..assignment(task) })
 }
 
 fn assignment(task: &Task) -> Assignment {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Cluster;
 use super::change::Change;
+use super::moves::{leaving_tasks, moves};
 use crate::model::node::NodeState;
 use crate::model::state::Desired;
 use crate::model::task::Task;
@@ -13,7 +14,8 @@ use crate::plan::schedule::{Pass, Placed};
 /// How patient the planner is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patience {
-    /// A node that was not heard of for so long is unreachable.
+    /// A node that was not heard of for so long is unreachable; a worker that was not answered for so long lets go of
+    /// what may run only once.
     pub lease: Duration,
     /// A task that finished so long ago is forgotten.
     pub retention: Duration,
@@ -32,7 +34,14 @@ pub const PASS: usize = 4096;
 /// The changes to make now: none when all is as it should be.
 pub fn reconcile(cluster: &Cluster, patience: Patience, now: Now) -> Vec<Change> {
     let mut changes: Vec<Change> = lost_nodes(cluster, patience.lease, now).collect();
-    changes.extend(pending_tasks(cluster));
+    changes.extend(leaving_tasks(cluster, patience.lease, now));
+    if !changes.is_empty() {
+        // They make room, or take it: what follows is decided when it is known, and not from before.
+        return changes;
+    }
+    let mut pass = None;
+    changes.extend(moves(cluster, &mut pass, now));
+    changes.extend(pending_tasks(cluster, &mut pass));
     changes.extend(old_tasks(cluster, patience.retention, now));
     changes.truncate(PASS);
     changes
@@ -47,11 +56,11 @@ fn lost_nodes(cluster: &Cluster, lease: Duration, now: Now) -> impl Iterator<Ite
     })
 }
 
-fn pending_tasks(cluster: &Cluster) -> Vec<Change> {
+fn pending_tasks(cluster: &Cluster, pass: &mut Option<Pass>) -> Vec<Change> {
     if cluster.fresh.is_empty() {
         return Vec::new();
     }
-    let mut pass = Pass::new(cluster.scheduler, cluster.candidates(), cluster.last_placed.clone());
+    let pass = pass.get_or_insert_with(|| cluster.pass());
     let fresh = cluster.fresh.iter().filter_map(|(_, id)| cluster.tasks.get(id)).take(PASS);
     let decide = |task: &Task| match task.desired {
         Desired::Stop => Change::Cancel { task: task.id },

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::change::{Applied, Change, Refusal, Submission};
+use super::change::{Applied, Change, Heard, Refusal, Submission};
 use super::reconcile::{Patience, reconcile};
 use super::*;
 use crate::model::event::EventKind;
-use crate::model::node::{NodeFacts, NodeState};
+use crate::model::id::InstanceId;
+use crate::model::node::{Life, NodeFacts, NodeState};
 use crate::model::spec::TaskSpec;
 use crate::model::task::{Observed, Report};
-use crate::model::time::{Now, Timestamp};
+use crate::model::time::Now;
 
 /// A manager with the time, by hand.
 struct World {
@@ -50,7 +51,7 @@ impl World {
             requests: Vec::new(),
             unreadable: Vec::new(),
         };
-        Self { cluster: Cluster::restore(empty, SchedulerKind::Roundrobin, now.moment), now }
+        Self { cluster: Cluster::restore(empty, SchedulerKind::Roundrobin, now), now }
     }
 
     fn with_workers(count: u8) -> Self {
@@ -66,13 +67,20 @@ impl World {
     }
 
     fn hear(&mut self, number: u8) -> Applied {
-        let heard = Change::Heard {
+        self.hear_of(number, None, Some(Vec::new()))
+    }
+
+    fn hear_of(&mut self, number: u8, taken_in: Option<u64>, leftovers: Option<Vec<TaskId>>) -> Applied {
+        let heard = Change::Heard(Box::new(Heard {
             node: worker(number),
-            instance: InstanceId::MIN,
+            life: Life { instance: InstanceId::MIN, database: Timestamp::from_millis(0), starts: 1 },
+            listening: None,
             facts: NodeFacts { cores: 4, memory: 8 * GIB, disk: 100 * GIB, ..NodeFacts::default() },
             load: NodeLoad::default(),
             engine_trouble: None,
-        };
+            taken_in,
+            leftovers,
+        }));
         self.apply(&heard).unwrap()
     }
 
@@ -297,7 +305,7 @@ fn a_manager_that_starts_grants_every_node_a_whole_lease() {
         requests: Vec::new(),
         unreadable: Vec::new(),
     };
-    world.cluster = Cluster::restore(start, SchedulerKind::Roundrobin, world.now.moment);
+    world.cluster = Cluster::restore(start, SchedulerKind::Roundrobin, world.now);
     assert_eq!(world.plan(), []);
 }
 

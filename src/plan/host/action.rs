@@ -8,7 +8,7 @@ use super::probe::Probe;
 use crate::model::container::Container;
 use crate::model::event::EventKind;
 use crate::model::id::{ContainerId, TaskId};
-use crate::model::record::{Attempt, Retry};
+use crate::model::record::{Attempt, Reason, Retry};
 use crate::model::spec::PullPolicy;
 use crate::model::state::{Health, State};
 use crate::model::task::Observed;
@@ -56,6 +56,11 @@ pub enum Action {
         /// Why, in words.
         why: String,
     },
+    /// End the attempt because the lease is over.
+    Fence {
+        /// Of which task.
+        task: TaskId,
+    },
     /// The attempt has ended.
     End {
         /// Of which task.
@@ -90,6 +95,7 @@ impl Host {
             Action::Watch { task } => self.watch(*task, now),
             Action::SetHealth { task, health } => self.set_health(*task, *health, now),
             Action::Condemn { task, why } => self.condemn(*task, why, now),
+            Action::Fence { task } => self.fence(*task, now),
             Action::End { task, ending } => self.end(*task, ending, now),
             Action::Settle { task } => self.settle(*task, now),
             Action::Explain { task, message } => self.explain(*task, message.clone()),
@@ -101,7 +107,8 @@ impl Host {
         let highest = self.containers_of(task).map(|container| container.identity.attempt).max().unwrap_or(0);
         let Some(slot) = self.slots.get_mut(&task) else { return };
         let record = &mut slot.record;
-        let number = record.observed.attempt.max(highest) + 1;
+        let elsewhere = record.assignment.observed.attempt;
+        let number = record.observed.attempt.max(elsewhere).max(highest) + 1;
         record.attempt =
             Some(Attempt { number, name: name.to_owned(), container: None, ran: false, ending: None });
         record.observed = Observed {
@@ -128,6 +135,7 @@ impl Host {
         let Some(slot) = self.slots.get_mut(&task) else { return };
         let record = &mut slot.record;
         record.attempt = Some(Attempt { number, name, container: Some(id.clone()), ran: true, ending: None });
+        // Maybe a lower number than the last one: of a task that was begun elsewhere meanwhile, and came back.
         record.observed.attempt = number;
         record.retry = None;
         slot.retry_at = None;
@@ -186,11 +194,22 @@ impl Host {
     fn condemn(&mut self, task: TaskId, why: &str, now: Now) {
         let Some(slot) = self.slots.get_mut(&task) else { return };
         let Some(attempt) = slot.record.attempt.as_mut() else { return };
-        attempt.ending = Some(why.to_owned());
+        attempt.ending = Some(Reason::Unhealthy(why.to_owned()));
         slot.record.observed.health = Health::Unhealthy;
         slot.record.message = format!("unhealthy: {why}; is being restarted");
         self.changed(task);
         self.event(task, EventKind::Health, None, format!("unhealthy: {why}"), now);
+    }
+
+    fn fence(&mut self, task: TaskId, now: Now) {
+        let Some(slot) = self.slots.get_mut(&task) else { return };
+        let Some(attempt) = slot.record.attempt.as_mut() else { return };
+        attempt.ending = Some(Reason::LeaseOver);
+        "the manager is not heard of, and it may run only once: it is stopped until the manager is back"
+            .clone_into(&mut slot.record.message);
+        let message = slot.record.message.clone();
+        self.changed(task);
+        self.event(task, EventKind::Fenced, None, message, now);
     }
 
     fn end(&mut self, task: TaskId, ending: &Ending, now: Now) {

@@ -19,6 +19,7 @@ pub mod tell;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::model::container::{Container, Owner};
 use crate::model::event::{Event, EventKind};
@@ -41,6 +42,8 @@ pub struct Host {
     pub revision: Option<u64>,
     /// Whether a manager of this cluster has spoken since this worker started (rule R11).
     heard_manager: bool,
+    /// Until when what may run only once may run.
+    lease_until: Moment,
     /// Tasks that the manager cannot read.
     leave_alone: BTreeSet<TaskId>,
     slots: BTreeMap<TaskId, Slot>,
@@ -129,6 +132,9 @@ impl Dirty {
     }
 }
 
+/// A worker that starts goes on for so long with what may run only once before it has heard its manager.
+const FIRST_ANSWER: Duration = Duration::from_secs(2);
+
 impl Host {
     /// A worker as its store knew it.
     pub fn restore(
@@ -145,6 +151,8 @@ impl Host {
             epoch: knowledge.map_or(0, |(_, epoch, _)| epoch),
             revision: knowledge.map(|(_, _, revision)| revision),
             heard_manager: false,
+            // How old the last answer is, is not known: soon.
+            lease_until: now.moment + FIRST_ANSWER,
             leave_alone: BTreeSet::new(),
             slots,
             containers: BTreeMap::new(),
@@ -182,6 +190,17 @@ impl Host {
     /// Why its engine does not answer; `None` when it does.
     pub fn engine_trouble(&self) -> Option<&str> {
         self.lists.trouble.as_deref()
+    }
+
+    /// Tasks of which there are containers, or may be, and which are not assigned to it; `None` while that cannot be
+    /// known.
+    pub fn leftovers(&self) -> Option<Vec<TaskId>> {
+        if self.lists.seen.is_none() || self.lists.trouble.is_some() {
+            return None;
+        }
+        let tasks = self.containers.keys().map(|(task, _)| task).chain(&self.lanes).chain(&self.doubts);
+        let left: BTreeSet<TaskId> = tasks.filter(|task| !self.slots.contains_key(task)).copied().collect();
+        Some(left.into_iter().collect())
     }
 
     /// When its containers were seen last.

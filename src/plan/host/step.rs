@@ -6,7 +6,8 @@ use super::images::ImageNeed;
 use super::{Host, Slot};
 use crate::model::container::{Container, ContainerStatus, Identity};
 use crate::model::id::TaskId;
-use crate::model::record::Attempt;
+use crate::model::record::{Attempt, Reason};
+use crate::model::spec::Failover;
 use crate::model::state::{Desired, State};
 use crate::model::time::Moment;
 use crate::plan::restart::Ending;
@@ -20,6 +21,7 @@ pub(super) fn step(host: &Host, slot: &Slot, now: Moment) -> Option<Action> {
     match (&slot.record.attempt, slot.record.assignment.desired) {
         (_, Desired::Stop) => stop_step(host, slot),
         (_, Desired::Run) if slot.record.state.is_final() => keep_step(host, slot),
+        (attempt, Desired::Run) if is_fenced(host, slot, now) => fenced_step(host, slot, attempt.as_ref()),
         (Some(attempt), Desired::Run) => attempt_step(host, slot, attempt),
         (None, Desired::Run) => next_attempt_step(host, slot, now),
     }
@@ -48,6 +50,21 @@ fn exit_is_unknown(slot: &Slot, container: &Container) -> bool {
     let current =
         slot.record.attempt.as_ref().is_some_and(|attempt| attempt.number == container.identity.attempt);
     current && container.status == ContainerStatus::Exited && container.details.is_none()
+}
+
+/// Whether a task may run only once, and may have been started elsewhere: the lease is over.
+fn is_fenced(host: &Host, slot: &Slot, now: Moment) -> bool {
+    slot.record.assignment.spec.failover == Failover::Single && host.lease_until <= now
+}
+
+/// Nothing of the task may run, and nothing is begun.
+fn fenced_step(host: &Host, slot: &Slot, attempt: Option<&Attempt>) -> Option<Action> {
+    let task = slot.id();
+    let live = host.containers_of(task).find(|container| container.status.is_live())?;
+    match attempt.map(|attempt| &attempt.ending) {
+        Some(None) => Some(Action::Fence { task }),
+        _ => end_of(task, live, slot),
+    }
 }
 
 /// The task is over: its last container is kept for its logs, and must not run.
@@ -82,9 +99,17 @@ fn attempt_step(host: &Host, slot: &Slot, attempt: &Attempt) -> Option<Action> {
         return Some(Action::End { task, ending });
     }
     match current {
-        Some(container) => present_step(host, slot, attempt, container),
+        Some(container) => {
+            present_step(host, slot, attempt, container).or_else(|| sweep_step(host, slot, container))
+        }
         None => absent_step(host, slot, attempt),
     }
+}
+
+/// Removes what an earlier attempt left behind, or a create that came late, once nothing else is to be done.
+fn sweep_step(host: &Host, slot: &Slot, current: &Container) -> Option<Action> {
+    let other = host.containers_of(slot.id()).find(|container| container.id != current.id)?;
+    end_of(slot.id(), other, slot)
 }
 
 /// The attempt has a container.
@@ -127,13 +152,21 @@ fn ending(host: &Host, attempt: &Attempt, container: &Container) -> Ending {
     let Some(exit) = details.and_then(|details| details.exit.clone()) else { return Ending::Vanished };
     let error = details.map(|details| details.error.as_str()).unwrap_or_default();
     if let Some(why) = &attempt.ending {
-        Ending::Unhealthy(why.clone())
+        ending_for(why)
     } else if !attempt.ran && exit.code == 128 && !error.is_empty() {
         Ending::CannotStart(error.to_owned())
     } else if host.interrupted.contains_key(&container.id) && !exit.oom_killed {
         Ending::Interrupted(exit)
     } else {
         Ending::Exited(exit)
+    }
+}
+
+/// What became of an attempt that this worker ended.
+fn ending_for(why: &Reason) -> Ending {
+    match why {
+        Reason::Unhealthy(why) => Ending::Unhealthy(why.clone()),
+        Reason::LeaseOver => Ending::Fenced,
     }
 }
 
@@ -144,7 +177,7 @@ fn absent_step(host: &Host, slot: &Slot, attempt: &Attempt) -> Option<Action> {
         if slot.gone.as_ref() != Some(container) {
             return lane(task, Verb::Inspect(container.clone()));
         }
-        let ending = attempt.ending.clone().map_or(Ending::Vanished, Ending::Unhealthy);
+        let ending = attempt.ending.as_ref().map_or(Ending::Vanished, ending_for);
         return Some(Action::End { task, ending });
     }
     match host.image_need(slot) {
@@ -176,17 +209,17 @@ fn next_attempt_step(host: &Host, slot: &Slot, now: Moment) -> Option<Action> {
         return None;
     }
     let name = &slot.record.assignment.spec.name;
-    let next = slot.record.observed.attempt + 1;
+    let next = slot.record.observed.attempt.max(slot.record.assignment.observed.attempt) + 1;
     let name = if slot.plain_name_taken { format!("{name}.{next}") } else { name.clone() };
     Some(Action::Begin { task, name })
 }
 
-/// The newest container of the task that runs as it should: this worker lost its record of it.
+/// The newest container of the task that runs as it should: this worker lost its record of it, or the task comes back
+/// to it before it had left.
 fn adoptable<'a>(host: &'a Host, slot: &Slot) -> Option<&'a Container> {
     let runs = host.containers_of(slot.id()).filter(|container| {
         matches!(container.status, ContainerStatus::Running | ContainerStatus::Paused)
             && container.identity.spec == slot.fingerprint
-            && container.identity.attempt >= slot.record.observed.attempt
     });
     runs.max_by_key(|container| container.identity.attempt)
 }

@@ -8,7 +8,7 @@ use crate::model::id::{ClusterId, TaskId};
 use crate::model::record::Record;
 use crate::model::state::{Desired, Health, State};
 use crate::model::task::{Assignment, Observed};
-use crate::model::time::Now;
+use crate::model::time::{Moment, Now};
 
 /// A manager's answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +27,8 @@ pub struct Told {
     pub assignments: Vec<Assignment>,
     /// Tasks that the manager cannot read: whatever there is of them stays as it is (rule R7).
     pub leave_alone: Vec<TaskId>,
+    /// Until when what may run only once may run: as long a lease as the manager gives, from when it was asked.
+    pub lease_until: Moment,
 }
 
 /// Why a worker does not do what it is told.
@@ -76,10 +78,12 @@ impl Host {
             });
         }
         if !told.whole && told.base != self.revision {
+            self.lease_until = self.lease_until.max(told.lease_until);
             // It builds on something that has changed since it was asked: a later answer has it too.
             return Ok(());
         }
         self.heard_manager = true;
+        self.lease_until = self.lease_until.max(told.lease_until);
         if self.cluster.is_none() || told.epoch != self.epoch || Some(told.revision) != self.revision {
             self.dirty.knowledge = true;
         }

@@ -58,6 +58,7 @@ fn told(epoch: u64, revision: u64, assignments: Vec<Assignment>) -> Told {
         whole: true,
         assignments,
         leave_alone: Vec::new(),
+        lease_until: Moment(u64::MAX),
     }
 }
 

@@ -84,6 +84,11 @@ impl Pass {
         Ok(Placed { node: node.name.clone(), reasoning: Arc::new(reasoning) })
     }
 
+    /// Whether no node takes tasks at all.
+    pub fn is_closed(&self) -> bool {
+        self.nodes.open.is_empty()
+    }
+
     fn pinned(&self, name: &NodeName, spec: &TaskSpec, ask: &Ask) -> Result<(usize, Reasoning), Unplaceable> {
         let Nodes { open, free, closed } = &self.nodes;
         let place_in = |nodes: &[Candidate]| nodes.binary_search_by(|node| node.name.cmp(name)).ok();

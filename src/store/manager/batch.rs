@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::model::access::{Admission, Token};
 use crate::model::decision::Decision;
-use crate::model::id::TaskId;
+use crate::model::id::{NodeName, TaskId};
 use crate::model::node::Node;
 use crate::model::request::Request;
 use crate::model::task::Task;
@@ -28,6 +28,8 @@ pub struct Batch {
     pub tasks: Vec<Task>,
     /// Tasks to delete, with their events, requests and decisions.
     pub forgotten: Vec<TaskId>,
+    /// Nodes to delete. No task of them may be left there, but for its former node.
+    pub removed: Vec<NodeName>,
     /// Whole nodes, new or changed. A task's node must be there, or among these.
     pub nodes: Vec<Node>,
     /// What was decided about tasks that are there, or among these. Of each task the last ten are kept.
@@ -53,6 +55,7 @@ impl Batch {
         statements.extend(rows(FORGET_TASKS, &self.forgotten));
         statements.extend(rows(node_row::UPSERT, &all(&self.nodes, NodeRow::from)));
         statements.extend(rows(task_row::UPSERT, &all(ended.into_iter().chain(live), TaskRow::from)));
+        statements.extend(rows(REMOVE_NODES, &self.removed));
         statements.extend(rows(request_row::INSERT, &all(&self.requests, RequestRow::from)));
         statements.extend(rows(decision_row::INSERT, &all(&self.decisions, DecisionRow::from)));
         statements.extend(rows(event_row::INSERT, &all(&self.events, ManagerEventRow::from)));
@@ -79,6 +82,8 @@ const FORGET_EVENTS: &str = "DELETE FROM events WHERE task IN (SELECT value FROM
 
 /// Their requests and decisions go with them, by foreign keys.
 const FORGET_TASKS: &str = "DELETE FROM tasks WHERE id IN (SELECT value FROM json_each(?))";
+
+const REMOVE_NODES: &str = "DELETE FROM nodes WHERE name IN (SELECT value FROM json_each(?))";
 
 fn all<T, R>(items: impl IntoIterator<Item = T>, row: impl Fn(T) -> R) -> Vec<R> {
     items.into_iter().map(row).collect()

@@ -14,6 +14,8 @@ pub(super) struct NodeRow {
     facts: String,
     state: String,
     availability: String,
+    labels: String,
+    reserved: String,
     message: String,
     joined_at: String,
     seen_at: String,
@@ -23,13 +25,17 @@ pub(super) struct NodeRow {
 /// Takes an array of rows.
 pub(super) const UPSERT: &str = "
     WITH input AS MATERIALIZED (SELECT value FROM json_each(?))
-    INSERT INTO nodes (name, facts, state, availability, message, joined_at, seen_at, events_seen)
+    INSERT INTO nodes (
+        name, facts, state, availability, labels, reserved, message, joined_at, seen_at, events_seen
+    )
     SELECT
-        value ->> 'name', value ->> 'facts', value ->> 'state', value ->> 'availability', value ->> 'message',
-        value ->> 'joined_at', value ->> 'seen_at', value ->> 'events_seen'
+        value ->> 'name', value ->> 'facts', value ->> 'state', value ->> 'availability', value ->> 'labels',
+        value ->> 'reserved', value ->> 'message', value ->> 'joined_at', value ->> 'seen_at',
+        value ->> 'events_seen'
     FROM input WHERE true
     ON CONFLICT (name) DO UPDATE SET
         facts = excluded.facts, state = excluded.state, availability = excluded.availability,
+        labels = excluded.labels, reserved = excluded.reserved,
         message = excluded.message, joined_at = excluded.joined_at, seen_at = excluded.seen_at,
         events_seen = excluded.events_seen";
 
@@ -40,6 +46,8 @@ impl From<&Node> for NodeRow {
             facts: to_json(&node.facts),
             state: node.state.word().to_owned(),
             availability: node.availability.word().to_owned(),
+            labels: to_json(&node.labels),
+            reserved: to_json(&node.reserved),
             message: node.message.clone(),
             joined_at: node.joined_at.to_string(),
             seen_at: node.seen_at.to_string(),
@@ -57,6 +65,8 @@ impl Stored for NodeRow {
             facts: json("facts", &self.facts)?,
             state: word("state", &self.state)?,
             availability: word("availability", &self.availability)?,
+            labels: json("labels", &self.labels)?,
+            reserved: json("reserved", &self.reserved)?,
             message: self.message,
             joined_at: time("joined_at", &self.joined_at)?,
             seen_at: time("seen_at", &self.seen_at)?,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use sqlx::FromRow;
 
-use crate::model::task::{Observed, Task};
+use crate::model::task::{Observed, Predecessor, Task};
 use crate::store::column::{checksum, json, optional, text, time, to_json, verify, word};
 use crate::store::scan::Stored;
 
@@ -24,6 +24,16 @@ pub(super) struct TaskRow {
     desired: String,
     node: Option<String>,
     placement: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    former_node: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    former_placement: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    former_why: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    former_wanted: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    moved_at: Option<String>,
     revision: u64,
     state: String,
     attempt: u32,
@@ -45,12 +55,15 @@ pub(super) struct TaskRow {
 pub(super) const UPSERT: &str = "
     WITH input AS MATERIALIZED (SELECT value FROM json_each(?))
     INSERT INTO tasks (
-        seq, id, name, image, spec, pinned, desired, node, placement, revision, state, attempt, restarts, container,
-        host_ports, exit_code, health, started_at, finished_at, observed_seq, message, created_at, updated_at, checksum
+        seq, id, name, image, spec, pinned, desired, node, placement, former_node, former_placement, former_why,
+        former_wanted, moved_at, revision, state, attempt, restarts, container, host_ports, exit_code, health,
+        started_at, finished_at, observed_seq, message, created_at, updated_at, checksum
     )
     SELECT
         value ->> 'seq', value ->> 'id', value ->> 'name', value ->> 'image', value ->> 'spec', value ->> 'pinned',
-        value ->> 'desired', value ->> 'node', value ->> 'placement', value ->> 'revision', value ->> 'state',
+        value ->> 'desired', value ->> 'node', value ->> 'placement', value ->> 'former_node',
+        value ->> 'former_placement', value ->> 'former_why', value ->> 'former_wanted', value ->> 'moved_at',
+        value ->> 'revision', value ->> 'state',
         value ->> 'attempt', value ->> 'restarts', value ->> 'container', value ->> 'host_ports',
         value ->> 'exit_code', value ->> 'health', value ->> 'started_at', value ->> 'finished_at',
         value ->> 'observed_seq', value ->> 'message', value ->> 'created_at', value ->> 'updated_at',
@@ -58,6 +71,8 @@ pub(super) const UPSERT: &str = "
     FROM input WHERE true
     ON CONFLICT (seq) DO UPDATE SET
         desired = excluded.desired, node = excluded.node, placement = excluded.placement,
+        former_node = excluded.former_node, former_placement = excluded.former_placement,
+        former_why = excluded.former_why, former_wanted = excluded.former_wanted, moved_at = excluded.moved_at,
         revision = excluded.revision, state = excluded.state, attempt = excluded.attempt,
         restarts = excluded.restarts, container = excluded.container, host_ports = excluded.host_ports,
         exit_code = excluded.exit_code, health = excluded.health, started_at = excluded.started_at,
@@ -67,6 +82,7 @@ pub(super) const UPSERT: &str = "
 impl From<&Task> for TaskRow {
     fn from(task: &Task) -> Self {
         let observed = &task.observed;
+        let former = task.predecessor.as_ref();
         let mut row = Self {
             seq: task.seq,
             id: task.id.to_string(),
@@ -77,6 +93,11 @@ impl From<&Task> for TaskRow {
             desired: task.desired.word().to_owned(),
             node: text(task.node.as_ref()),
             placement: task.placement,
+            former_node: former.map(|former| former.node.to_string()),
+            former_placement: former.map(|former| former.placement),
+            former_why: former.map(|former| former.why.word().to_owned()),
+            former_wanted: former.map(|former| former.wanted.word().to_owned()),
+            moved_at: text(task.moved_at.as_ref()),
             revision: task.revision,
             state: task.state.word().to_owned(),
             attempt: observed.attempt,
@@ -98,11 +119,28 @@ impl From<&Task> for TaskRow {
     }
 }
 
+impl TaskRow {
+    fn predecessor(&self) -> Result<Option<Predecessor>, String> {
+        let (Some(node), Some(placement), Some(why), Some(wanted)) =
+            (&self.former_node, self.former_placement, &self.former_why, &self.former_wanted)
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Predecessor {
+            node: word("former_node", node)?,
+            placement,
+            why: word("former_why", why)?,
+            wanted: word("former_wanted", wanted)?,
+        }))
+    }
+}
+
 impl Stored for TaskRow {
     type Item = Task;
 
     fn decode(mut self) -> Result<Task, String> {
         verify(self.checksum.take(), &self)?;
+        let predecessor = self.predecessor()?;
         Ok(Task {
             seq: self.seq,
             id: word("id", &self.id)?,
@@ -111,6 +149,8 @@ impl Stored for TaskRow {
             desired: word("desired", &self.desired)?,
             node: optional("node", self.node.as_ref(), word)?,
             placement: self.placement,
+            predecessor,
+            moved_at: optional("moved_at", self.moved_at.as_ref(), time)?,
             revision: self.revision,
             state: word("state", &self.state)?,
             observed: Observed {

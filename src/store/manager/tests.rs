@@ -400,10 +400,16 @@ const BREACHES: &[(&str, &str)] = &[
     ("DELETE FROM nodes", "FOREIGN KEY"),
     ("UPDATE tasks SET seq = 0", "seq > 0"),
     ("UPDATE tasks SET id = 'bb1d59ef'", "length(id)"),
-    ("INSERT INTO tasks SELECT 9, id, name, image, spec, pinned, desired, node, placement, revision, 'failed', attempt,
+    ("INSERT INTO tasks (
+        seq, id, name, image, spec, pinned, desired, node, placement, revision, state, attempt, restarts, container,
+        host_ports, exit_code, health, started_at, finished_at, observed_seq, message, created_at, updated_at, checksum)
+        SELECT 9, id, name, image, spec, pinned, desired, node, placement, revision, 'failed', attempt,
         restarts, container, host_ports, exit_code, health, started_at, finished_at, observed_seq, message, created_at,
         updated_at, checksum FROM tasks", "UNIQUE constraint failed: tasks.id"),
-    ("INSERT INTO tasks SELECT 9, '00000000-0000-0000-0000-000000000000', name, image, spec, pinned, desired, node,
+    ("INSERT INTO tasks (
+        seq, id, name, image, spec, pinned, desired, node, placement, revision, state, attempt, restarts, container,
+        host_ports, exit_code, health, started_at, finished_at, observed_seq, message, created_at, updated_at, checksum)
+        SELECT 9, '00000000-0000-0000-0000-000000000000', name, image, spec, pinned, desired, node,
         placement, revision, state, attempt, restarts, container, host_ports, exit_code, health, started_at,
         finished_at, observed_seq, message, created_at, updated_at, checksum FROM tasks",
         "UNIQUE constraint failed: tasks.name"),

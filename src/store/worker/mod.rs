@@ -15,7 +15,7 @@ use sqlx::{FromRow, SqlitePool};
 use crate::model::record::Record;
 use crate::model::time::Timestamp;
 
-use super::column::{optional, word};
+use super::column::{optional, time, word};
 use super::database::{Database, Health, Statement};
 use super::error::Error;
 use super::files::{self, Lock, Paths};
@@ -40,6 +40,10 @@ pub struct WorkerStore {
 /// All that a worker begins with.
 #[derive(Debug)]
 pub struct WorkerState {
+    /// When the file was made.
+    pub created_at: Timestamp,
+    /// How often a worker was started on this file, this time included.
+    pub starts: u64,
     /// As it was written last; empty in a new file.
     pub meta: WorkerMeta,
     /// For the next [`WorkerEvent::seq`].
@@ -131,9 +135,9 @@ impl WorkerReader {
 }
 
 const BEGIN: &str = "
-    INSERT INTO meta (one, epoch, revision, last_event, created_at, opened_at)
-    SELECT 1, 0, 0, 0, value, value FROM json_each(?) WHERE true
-    ON CONFLICT (one) DO UPDATE SET opened_at = excluded.opened_at";
+    INSERT INTO meta (one, epoch, revision, last_event, created_at, opened_at, starts)
+    SELECT 1, 0, 0, 0, value, value, 1 FROM json_each(?) WHERE true
+    ON CONFLICT (one) DO UPDATE SET opened_at = excluded.opened_at, starts = starts + 1";
 
 const PRUNE: &str = "DELETE FROM events WHERE seq <= (SELECT value FROM json_each(?))";
 
@@ -160,6 +164,8 @@ struct MetaRow {
     revision: u64,
     boot_id: Option<String>,
     last_event: u64,
+    starts: u64,
+    created_at: String,
 }
 
 impl MetaRow {
@@ -184,6 +190,9 @@ async fn read_state(database: &mut Database) -> Result<WorkerState, Error> {
     let records = scan::<RecordRow>(connection, records).await.map_err(failed)?;
     Ok(WorkerState {
         next_event_seq: meta.last_event + 1,
+        starts: meta.starts,
+        created_at: time("meta.created_at", &meta.created_at)
+            .map_err(|problem| Error::corrupt(&file, &problem))?,
         meta: meta.decode().map_err(|problem| Error::corrupt(&file, &problem))?,
         records: records.items,
         unreadable: records.unreadable,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use sqlx::FromRow;
 
-use crate::model::record::{Attempt, Record, Retry};
+use crate::model::record::{Attempt, Reason, Record, Retry};
 use crate::model::state::State;
 use crate::model::task::{Assignment, Observed};
 use crate::store::column::{checksum, json, optional, text, time, to_json, verify, word};
@@ -103,7 +103,7 @@ impl From<&Record> for RecordRow {
             current_name: attempt.map(|attempt| attempt.name.clone()),
             current_container: attempt.and_then(|attempt| text(attempt.container.as_ref())),
             current_ran: attempt.is_some_and(|attempt| attempt.ran),
-            current_ending: attempt.and_then(|attempt| attempt.ending.clone()),
+            current_ending: attempt.and_then(|attempt| text(attempt.ending.as_ref())),
             failures: record.failures,
             streak: record.streak,
             retry_at: retry.map(|retry| retry.at.to_string()),
@@ -178,7 +178,7 @@ impl RecordRow {
             name,
             container: optional("current_container", self.current_container.as_ref(), word)?,
             ran: self.current_ran,
-            ending: self.current_ending.clone(),
+            ending: self.current_ending.clone().map(Reason::from),
         }))
     }
 

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::model::event::EventKind;
 use crate::model::id::{ClusterId, ContainerId};
-use crate::model::record::{Attempt, Retry};
+use crate::model::record::{Attempt, Reason, Retry};
 use crate::model::state::{Desired, State};
 use crate::model::task::{Assignment, Observed};
 use crate::store::samples;
@@ -77,7 +77,7 @@ fn full(name: &str) -> Record {
         name: format!("{name}.4"),
         container: Some(ContainerId("1d9c0a6a3f5b".to_owned())),
         ran: true,
-        ending: Some("it was unhealthy".to_owned()),
+        ending: Some(Reason::Unhealthy("it was unhealthy".to_owned())),
     };
     Record {
         assignment: Assignment {
@@ -236,7 +236,7 @@ async fn the_writing_connection_is_durable() {
 /// Each statement breaks one rule; the words are of SQLite's message.
 const BREACHES: &[(&str, &str)] = &[
     (
-        "INSERT INTO meta SELECT 2, node, cluster, 1, 1, boot_id, 9, created_at, opened_at FROM meta",
+        "INSERT INTO meta SELECT 2, node, cluster, 1, 1, boot_id, 9, created_at, opened_at, 1 FROM meta",
         "one = 1",
     ),
     ("UPDATE meta SET cluster = 'c'", "length(cluster)"),
