@@ -384,3 +384,186 @@ fn a_task_of_a_worker_goes_nowhere_else() {
     let unknown = world.apply(&Change::Submit(submission(4, worker(7))));
     assert_eq!(unknown, Err(Refusal::UnknownNode(worker(7))));
 }
+
+/// What becomes of tasks whose nodes are lost or drained.
+mod moves {
+    use super::*;
+    use crate::model::node::Availability;
+    use crate::model::spec::Failover;
+    use crate::model::task::Meanwhile;
+    use crate::plan::cluster::change::{Force, NodePatch};
+
+    /// Two nodes, and a task that runs on the first.
+    fn running(failover: Failover) -> World {
+        let mut world = World::new();
+        world.hear(1);
+        let submission = Submission {
+            request: request(1),
+            digest: "web".to_owned(),
+            task: task(1),
+            spec: Arc::new(TaskSpec { failover, ..TaskSpec::clone(&spec("web", 0)) }),
+            pinned: None,
+            at: world.now.wall,
+        };
+        world.apply(&Change::Submit(submission)).unwrap();
+        world.plan();
+        world.report(1, State::Running, 1);
+        world.hear(2);
+        world
+    }
+
+    /// Time goes by, in which only `heard` is heard of.
+    fn pass(world: &mut World, seconds: u64, heard: u8) -> Vec<EventKind> {
+        let mut kinds = Vec::new();
+        for _ in 0..seconds {
+            world.now.moment = world.now.moment + Duration::from_secs(1);
+            world.now.wall = Timestamp::from_millis(world.now.wall.millis() + 1000);
+            world.hear(heard);
+            kinds.extend(world.plan());
+        }
+        kinds
+    }
+
+    fn set(
+        world: &mut World,
+        number: u8,
+        availability: Availability,
+        force: Force,
+    ) -> Result<Applied, Refusal> {
+        let patch = NodePatch { availability: Some(availability), force, ..NodePatch::default() };
+        world.apply(&Change::SetNode { node: worker(number), patch })
+    }
+
+    fn former(world: &World) -> Option<Meanwhile> {
+        world.cluster.task(task(1)).unwrap().predecessor.as_ref().map(|former| former.wanted)
+    }
+
+    #[test]
+    fn a_task_of_a_lost_node_runs_elsewhere_and_its_node_lets_go_of_it_after_that() {
+        let mut world = running(Failover::Available);
+        assert_eq!(pass(&mut world, 6, 2), []);
+        assert_eq!(pass(&mut world, 1, 2), [EventKind::NodeLost, EventKind::Moved]);
+        assert_eq!((world.node_of(1), former(&world)), ("worker-2".to_owned(), Some(Meanwhile::Keep)));
+        world.report(1, State::Running, 2);
+        assert_eq!(former(&world), None);
+        assert!(world.cluster.delta(&worker(1), None).assignments.is_empty(), "it is told nothing of it");
+    }
+
+    #[test]
+    fn a_node_that_is_back_before_the_task_runs_elsewhere_keeps_it() {
+        let mut world = running(Failover::Available);
+        pass(&mut world, 7, 2);
+        let kept = world.cluster.delta(&worker(1), None).assignments;
+        assert_eq!(kept.len(), 1, "until then it is to go on");
+        world.hear(1);
+        assert_eq!(world.plan(), [EventKind::Stays]);
+        assert_eq!((world.node_of(1), former(&world)), ("worker-1".to_owned(), None));
+        assert!(world.cluster.delta(&worker(2), None).assignments.is_empty());
+    }
+
+    #[test]
+    fn a_link_that_comes_and_goes_moves_a_task_once_a_minute() {
+        let mut world = running(Failover::Available);
+        assert!(pass(&mut world, 7, 2).contains(&EventKind::Moved));
+        world.hear(1);
+        world.plan();
+        assert_eq!(pass(&mut world, 59, 2), [EventKind::NodeLost], "it has moved within a minute");
+        assert_eq!(pass(&mut world, 1, 2), [EventKind::Moved]);
+    }
+
+    #[test]
+    fn a_single_task_waits_until_its_lost_node_must_have_stopped_it() {
+        let mut world = running(Failover::Single);
+        assert_eq!(pass(&mut world, 7, 2), [EventKind::NodeLost, EventKind::Moved]);
+        assert_eq!((world.state(1), former(&world)), (State::Pending, Some(Meanwhile::Release)));
+        // 1.1 leases of 6 s, 1.1 times Docker's 10 s, and 5 s are 22.6 s since it was heard.
+        assert_eq!(pass(&mut world, 15, 2), []);
+        assert_eq!(pass(&mut world, 1, 2), [EventKind::Moved, EventKind::Placed]);
+        assert_eq!(world.node_of(1), "worker-2");
+    }
+
+    #[test]
+    fn a_single_task_leaves_a_drained_node_only_after_that_says_so() {
+        let mut world = running(Failover::Single);
+        set(&mut world, 1, Availability::Drain, Force::No).unwrap();
+        assert_eq!(world.plan(), [EventKind::Moved]);
+        let recalled = world.cluster.revision();
+        for (taken_in, leftovers, follows) in [
+            (Some(recalled - 1), Some(Vec::new()), vec![]),
+            (Some(recalled), Some(vec![task(1)]), vec![]),
+            (Some(recalled), None, vec![]),
+            (Some(recalled), Some(Vec::new()), vec![EventKind::Moved, EventKind::Placed]),
+        ] {
+            world.hear_of(1, taken_in, leftovers.clone());
+            assert_eq!(world.plan(), follows, "{taken_in:?} {leftovers:?}");
+        }
+        assert_eq!(world.node_of(1), "worker-2");
+    }
+
+    #[test]
+    fn a_manager_that_stood_still_loses_nobody() {
+        let mut world = running(Failover::Available);
+        world.now.moment = world.now.moment + Duration::from_mins(1);
+        world.apply(&Change::Awoke).unwrap();
+        assert_eq!(world.plan(), []);
+    }
+
+    #[test]
+    fn the_last_node_is_not_drained_unless_the_operator_insists() {
+        let mut world = running(Failover::Available);
+        set(&mut world, 2, Availability::Pause, Force::No).unwrap();
+        let refused = set(&mut world, 1, Availability::Drain, Force::No);
+        assert_eq!(refused, Err(Refusal::LastNode { node: worker(1), tasks: 1 }));
+        assert!(set(&mut world, 1, Availability::Drain, Force::Yes).is_ok());
+        assert_eq!(world.plan(), [EventKind::Stays], "and it says why nothing leaves");
+        assert_eq!(world.plan(), [], "once");
+    }
+
+    #[test]
+    fn a_node_that_lives_is_removed_only_by_force_and_its_tasks_run_elsewhere_at_once() {
+        let mut world = running(Failover::Single);
+        let remove = |world: &mut World, force| world.apply(&Change::RemoveNode { node: worker(1), force });
+        assert_eq!(remove(&mut world, Force::No), Err(Refusal::NodeLives(worker(1))));
+        pass(&mut world, 7, 2);
+        assert!(matches!(remove(&mut world, Force::No), Err(Refusal::NodeHasTasks { .. })));
+        remove(&mut world, Force::Yes).unwrap();
+        assert_eq!(world.plan(), [EventKind::Placed]);
+        assert_eq!(world.node_of(1), "worker-2");
+        assert!(world.cluster.node(&worker(1)).is_none());
+    }
+
+    #[test]
+    fn of_two_workers_with_one_identity_the_second_is_refused() {
+        let mut world = running(Failover::Available);
+        let life = |instance: u128, starts| Life {
+            instance: InstanceId::from_uuid(uuid::Uuid::from_u128(instance)),
+            database: Timestamp::from_millis(0),
+            starts,
+        };
+        let heard = |life: Life, listening: Option<Life>| {
+            Change::Heard(Box::new(Heard {
+                node: worker(1),
+                life,
+                listening: listening.map(|life| life.instance),
+                facts: NodeFacts::default(),
+                load: NodeLoad::default(),
+                engine_trouble: None,
+                taken_in: None,
+                leftovers: None,
+            }))
+        };
+        let (first, copy) = (life(1, 2), life(2, 3));
+        world.apply(&heard(first, None)).unwrap();
+        assert_eq!(
+            world.apply(&heard(copy, Some(first))),
+            Err(Refusal::NodeTwice(worker(1))),
+            "the first listens"
+        );
+        world.apply(&heard(copy, None)).unwrap();
+        assert_eq!(
+            world.apply(&heard(first, None)),
+            Err(Refusal::NodeTwice(worker(1))),
+            "another has followed it"
+        );
+    }
+}

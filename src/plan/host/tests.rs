@@ -804,3 +804,49 @@ fn a_retry_waits_no_longer_after_a_restart_of_the_worker_than_before() {
     assert_eq!(restored(-86_400_000), delay, "a clock that was set back makes nobody wait a day");
     assert_eq!(restored(86_400_000), Duration::ZERO);
 }
+
+#[test]
+fn what_may_run_only_once_is_stopped_when_the_lease_is_over_and_comes_back_with_it() {
+    let mut world = World::running(r#","RestartPolicy":"no","Failover":"single""#);
+    world.host.lease_until = world.now.moment + Duration::from_secs(4);
+    world.wait(3_999);
+    world.expect("");
+    world.wait(1);
+    world.expect("stop c1");
+    world.done(Ok(Answer::Done));
+    world.expect("");
+    assert_eq!(world.state(), State::Running, "nothing is begun, and nothing is over");
+
+    world.host.lease_until = world.now.moment + Duration::from_secs(6);
+    world.expect("inspect c1");
+    let stopped = world.exited("c1", 1, 143);
+    world.done(Ok(Answer::Container(Box::new(stopped))));
+    world.expect("remove c1");
+    assert_eq!(world.record().failures, 0, "it is not to blame, whatever its policy says");
+}
+
+#[test]
+fn what_may_run_twice_goes_on_without_a_lease() {
+    let mut world = World::running("");
+    world.host.lease_until = world.now.moment;
+    world.expect("");
+    assert_eq!(world.state(), State::Running);
+}
+
+#[test]
+fn a_worker_knows_what_is_left_of_tasks_that_it_was_to_let_go_of() {
+    let mut world = World::running("");
+    assert_eq!(world.host.leftovers(), Some(vec![]));
+    world.host.tell(told(1, 2, Vec::new())).unwrap();
+    assert_eq!(world.host.leftovers(), Some(vec![task(1)]));
+    world.expect("stop c1");
+    world.done(Ok(Answer::Done));
+    world.expect("remove c1");
+    assert_eq!(world.host.leftovers(), Some(vec![task(1)]), "a call is under way");
+    world.done(Ok(Answer::Done));
+    assert_eq!(world.host.leftovers(), Some(vec![]));
+    world.wait(5_000);
+    world.expect("list");
+    world.list_ends(Err(Failure::Unreachable("gone".to_owned())));
+    assert_eq!(world.host.leftovers(), None, "it cannot know");
+}

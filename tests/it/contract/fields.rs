@@ -13,7 +13,7 @@ const EVENT: &str = "ID State RequestedAt Task";
 const TASK: &str = "ID ContainerID Name State Image CPU Memory Disk ExposedPorts PortBindings RestartPolicy StartsAt \
     FinishedAt CreatedAt UpdatedAt HealthCheck RestartCount HostPorts \
     Cmd Entrypoint Env WorkingDir User Labels StopSignal StopTimeout PublishMode PullPolicy Mounts \
-    Interval Timeout Retries StartPeriod Placement Node Attempt ExitCode Health Message";
+    Interval Timeout Retries StartPeriod Placement Failover Node Attempt ExitCode Health Message";
 
 const STATS: &str = "MemStats DiskStats CPUStats LoadStats TaskCount";
 

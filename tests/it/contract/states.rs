@@ -60,7 +60,10 @@ async fn a_task_that_has_no_node_yet_can_be_stopped() {
     orc.delete(&id).await;
     let task = orc.until_state(&id, COMPLETED).await;
     assert_eq!((&task["Node"], &task["Attempt"]), (&json!(""), &json!(0)));
-    assert_eq!(orc.kinds(&id).await, ["submitted", "unplaceable", "stop-requested", "completed"]);
+    let mut kinds = orc.kinds(&id).await;
+    // Its worker may have joined between two looks, and the reason is another then.
+    kinds.dedup();
+    assert_eq!(kinds, ["submitted", "unplaceable", "stop-requested", "completed"]);
 }
 
 #[tokio::test]
