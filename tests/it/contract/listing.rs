@@ -112,6 +112,11 @@ async fn the_document_of_the_api_lists_every_route_and_every_route_is_there() {
         "GET /events",
         "GET /nodes",
         "POST /nodes/{name}/tasks",
+        "POST /nodes/{name}/certificate",
+        "POST /join",
+        "GET /tokens",
+        "POST /tokens",
+        "DELETE /tokens/{id}",
         "GET /healthz",
         "GET /readyz",
     ];
@@ -123,7 +128,8 @@ async fn the_document_of_the_api_lists_every_route_and_every_route_is_there() {
             .replace("{name}", "worker-1")
             .replace("/events", "/events?follow=false");
         let answer = orc.ask(method, &path, "").await;
-        assert!(![404, 405].contains(&answer.status), "{line}: {answer:?}");
+        let unknown = answer.status == 404 && answer.message().contains("path");
+        assert!(!unknown && answer.status != 405, "{line}: {answer:?}");
     }
     // What the 404 of an unknown path offers is the same.
     let offered = orc.ask("GET", "/nothing", "").await.message();
