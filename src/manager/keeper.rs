@@ -45,6 +45,9 @@ pub type EventFeed = broadcast::Sender<Arc<[StoredEvent]>>;
 /// Nodes that are not heard of, with what is said of them.
 pub type Silent = Arc<BTreeMap<NodeName, String>>;
 
+/// Tasks that should leave their nodes and cannot, and why.
+pub type Stuck = Arc<BTreeMap<TaskId, String>>;
+
 /// The owner. Consumed by [`Keeper::run`].
 pub struct Keeper {
     pub(super) cluster: Cluster,
@@ -60,6 +63,7 @@ pub struct Keeper {
     pub(super) stats: BTreeMap<NodeName, Stats>,
     feed: EventFeed,
     silent: watch::Sender<Silent>,
+    stuck: watch::Sender<Stuck>,
     /// Who may speak with this manager.
     pub(super) registry: Registry,
     /// The same, as far as it is durable.
@@ -83,6 +87,8 @@ pub struct Ends {
     pub feed: EventFeed,
     /// Which nodes are not heard of.
     pub silent: watch::Receiver<Silent>,
+    /// Which tasks cannot leave their nodes.
+    pub stuck: watch::Receiver<Stuck>,
     /// Who may speak with this manager.
     pub standing: watch::Receiver<Arc<Registry>>,
     /// Tasks that cannot be read.
@@ -115,6 +121,7 @@ impl Keeper {
         let (send, inbox) = mpsc::channel(4 * GROUP);
         let (feed, _) = broadcast::channel(4096);
         let (silent, silent_receiver) = watch::channel(Silent::default());
+        let (stuck, stuck_receiver) = watch::channel(Stuck::default());
         let (standing, standing_receiver) = watch::channel(Arc::new(registry.clone()));
         let keeper = Self {
             cluster,
@@ -129,6 +136,7 @@ impl Keeper {
             stats: BTreeMap::new(),
             feed: feed.clone(),
             silent,
+            stuck,
             registry,
             standing,
             draft: Draft::default(),
@@ -137,6 +145,7 @@ impl Keeper {
             inbox: send,
             feed,
             silent: silent_receiver,
+            stuck: stuck_receiver,
             standing: standing_receiver,
             unreadable,
             lease_ms: keeper.lease_ms(),
@@ -257,6 +266,7 @@ impl Keeper {
             && batch.tokens.is_empty()
             && batch.admissions.is_empty();
         if nothing {
+            self.tell_stuck();
             return Ok(());
         }
         if let Err(error) = self.store.commit(&batch).await {
@@ -268,9 +278,10 @@ impl Keeper {
             }
             return Err(error);
         }
-        if !batch.nodes.is_empty() {
+        if !batch.nodes.is_empty() || !batch.removed.is_empty() {
             self.tell_silence();
         }
+        self.tell_stuck();
         if !batch.tokens.is_empty() || !batch.admissions.is_empty() {
             self.standing.send_replace(Arc::new(self.registry.clone()));
         }
@@ -290,6 +301,13 @@ impl Keeper {
         let silent = self.cluster.nodes().filter(|member| member.node.state == Unreachable);
         let silent = silent.map(|member| (member.node.name.clone(), member.node.message.clone())).collect();
         self.silent.send_replace(Arc::new(silent));
+    }
+
+    fn tell_stuck(&self) {
+        let stuck = self.cluster.stuck();
+        if **self.stuck.borrow() != *stuck {
+            self.stuck.send_replace(Arc::new(stuck.clone()));
+        }
     }
 
     fn answer(&mut self, words: Vec<Word>, answers: Vec<Answer>) {

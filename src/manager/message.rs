@@ -5,7 +5,7 @@ use tokio::sync::oneshot;
 use crate::model::access::Token;
 use crate::model::id::{NodeName, TaskId};
 use crate::model::request::Request;
-use crate::plan::cluster::change::{Refusal, Submission};
+use crate::plan::cluster::change::{Force, NodePatch, Refusal, Submission};
 use crate::store::Error;
 use crate::trust::registry::{Earlier, Refusal as TrustRefusal};
 use crate::trust::{Digest, JoinToken};
@@ -56,6 +56,25 @@ pub enum Message {
     },
     /// A user wants to see the nodes.
     Nodes,
+    /// A user wants to see one node.
+    Node {
+        /// Which.
+        node: NodeName,
+    },
+    /// An operator changes a node.
+    SetNode {
+        /// Which.
+        node: NodeName,
+        /// What is to be different.
+        patch: NodePatch,
+    },
+    /// An operator takes a node out of the cluster.
+    RemoveNode {
+        /// Which.
+        node: NodeName,
+        /// Whether it may be one that is still heard of, or that has tasks.
+        force: Force,
+    },
     /// A worker wants to be let in.
     Join {
         /// What it shows for it.
@@ -94,6 +113,8 @@ pub enum Answer {
     News(Box<SyncAnswer>),
     /// The nodes.
     Nodes(Vec<Node>),
+    /// One node.
+    Node(Box<Node>),
 }
 
 /// Why something is not done.

@@ -3,6 +3,7 @@
 pub mod admission;
 pub mod http;
 pub mod keeper;
+mod members;
 pub mod message;
 pub mod pipes;
 mod planning;
@@ -20,12 +21,11 @@ use crate::model::request::Request;
 use crate::model::task::Task;
 use crate::store::manager::ManagerReader;
 use crate::trust::{Digest, Registry};
-use crate::wire::node::Node as NodeView;
 use crate::wire::submission::BindRoots;
 use crate::wire::sync::{StreamRequest, SyncAnswer, SyncRequest};
 use crate::wire::task::Task as TaskView;
 use admission::Invitation;
-use keeper::{Ends, EventFeed, Silent};
+use keeper::{Ends, EventFeed, Silent, Stuck};
 use message::{Answer, Message, Refused, Word};
 use pipes::Pipes;
 
@@ -35,6 +35,7 @@ pub struct Manager {
     inbox: mpsc::Sender<Word>,
     feed: EventFeed,
     silent: watch::Receiver<Silent>,
+    stuck: watch::Receiver<Stuck>,
     standing: watch::Receiver<Arc<Registry>>,
     /// What others are let in with; `None` = this machine alone can reach the manager.
     invitation: Option<Arc<Invitation>>,
@@ -84,6 +85,7 @@ impl Manager {
             inbox: ends.inbox,
             feed: ends.feed,
             silent: ends.silent,
+            stuck: ends.stuck,
             standing: ends.standing,
             invitation: None,
             own: None,
@@ -139,14 +141,6 @@ impl Manager {
         self.ask(Message::Stream { node, request }).await.map(drop)
     }
 
-    /// The nodes, by name.
-    pub async fn nodes(&self) -> Result<Vec<NodeView>, Trouble> {
-        match self.ask(Message::Nodes).await? {
-            Answer::Nodes(nodes) => Ok(nodes),
-            _ => Err(Trouble::Stopping),
-        }
-    }
-
     /// What was answered to a request that was accepted before.
     pub async fn answered(&self, id: RequestId) -> Result<Option<Request>, crate::store::Error> {
         self.reader.request(id).await
@@ -157,7 +151,8 @@ impl Manager {
         self.feed.subscribe()
     }
 
-    /// A task as people see it: of one on a node that is not heard of, nobody knows whether it still runs.
+    /// A task as people see it: of one on a node that is not heard of, nobody knows whether it still runs, and one that
+    /// should leave its node and cannot says why.
     pub fn view(&self, task: &Task) -> TaskView {
         let mut view = TaskView::from(task);
         let silent = self.silent.borrow();
@@ -165,6 +160,10 @@ impl Manager {
             task.node.as_ref().filter(|_| !task.state.is_final()).and_then(|node| silent.get(node))
         {
             view.message = format!("{} is {message}; last known: {}", view.node, task.message);
+        }
+        if let Some(why) = self.stuck.borrow().get(&task.id).filter(|_| !task.state.is_final()) {
+            let known = Some(view.message).filter(|message| !message.is_empty());
+            view.message = known.map_or_else(|| why.clone(), |message| format!("{message}; {why}"));
         }
         view
     }

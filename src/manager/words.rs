@@ -9,7 +9,6 @@ use crate::model::request::Request;
 use crate::model::time::Now;
 use crate::plan::cluster::change::{Applied, Change, Heard, Refusal};
 use crate::store::manager::StoredEvent;
-use crate::wire::node::{Allocated, Node as NodeView};
 use crate::wire::sync::{Known, SyncRequest};
 
 impl Keeper {
@@ -37,7 +36,10 @@ impl Keeper {
                 self.streams.entry(node.clone()).or_default().push(request.clone());
                 Answer::Done
             }
-            Message::Nodes => Answer::Nodes(self.nodes()),
+            Message::Nodes => Answer::Nodes(self.nodes(now)),
+            Message::Node { node } => self.node(node, now),
+            Message::SetNode { node, patch } => self.set_node(node, patch, now),
+            Message::RemoveNode { node, force } => self.remove_node(node, *force, now),
             Message::Join { token, node, key } => self.join(token, node, *key, now.wall),
             Message::Grant { token, earlier } => self.grant(token, *earlier),
             Message::Revoke { id } => self.revoke(id, now.wall),
@@ -130,7 +132,7 @@ impl Keeper {
     }
 
     /// Applies a change, and puts its lines of history into the next write.
-    fn decide(&mut self, change: &Change, now: Now) -> Result<bool, Refusal> {
+    pub(super) fn decide(&mut self, change: &Change, now: Now) -> Result<bool, Refusal> {
         let task = match change {
             Change::Place { task, .. }
             | Change::Unplaceable { task, .. }
@@ -165,16 +167,6 @@ impl Keeper {
         };
         let placement = self.cluster.task(*task)?.placement;
         Some(Decision { task: *task, placement, at: now.wall, node, reasoning: why.clone() })
-    }
-
-    fn nodes(&self) -> Vec<NodeView> {
-        let views = self.cluster.nodes().map(|member| {
-            let usage = &member.usage;
-            let allocated =
-                Allocated { tasks: usage.tasks, cpu: usage.cpu, memory: usage.memory, disk: usage.disk };
-            NodeView::new(&member.node, allocated, self.stats.get(&member.node.name).cloned())
-        });
-        views.collect()
     }
 }
 

@@ -6,6 +6,7 @@ pub mod decision;
 pub mod event;
 pub mod fingerprint;
 pub mod id;
+pub mod label;
 pub mod node;
 pub mod placement;
 pub mod port;

@@ -4,6 +4,7 @@ pub mod access;
 mod checks;
 pub mod event;
 pub mod node;
+pub mod node_patch;
 pub mod placement;
 pub mod stats;
 pub mod strict;

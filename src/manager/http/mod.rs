@@ -31,6 +31,7 @@ pub const ROUTES: &[&str] = &[
     "GET /tasks/{id}/why",
     "GET /events",
     "GET /nodes",
+    "GET, PATCH and DELETE /nodes/{name}",
     "GET and POST /tokens",
     "DELETE /tokens/{id}",
     "POST /nodes/{name}/tasks",
@@ -57,6 +58,7 @@ pub fn router(manager: Manager) -> Router {
         .routes(routes!(why::of_task))
         .routes(routes!(events::all))
         .routes(routes!(nodes::list))
+        .routes(routes!(nodes::get, nodes::change, nodes::remove))
         .routes(routes!(nodes::submit))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))

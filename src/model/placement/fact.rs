@@ -46,6 +46,15 @@ impl Fact {
     pub(super) const fn may_contain(c: char) -> bool {
         c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/')
     }
+
+    /// Whether a label of this name can be asked for.
+    pub fn names_label(name: &str) -> bool {
+        let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+        name.len() <= 128
+            && name.chars().all(Self::may_contain)
+            && edge(name.chars().next())
+            && edge(name.chars().next_back())
+    }
 }
 
 impl FromStr for Fact {
@@ -56,15 +65,8 @@ impl FromStr for Fact {
             return Ok(fact.clone());
         }
         let shown: String = text.chars().take(64).collect();
-        let is_name = |name: &str| {
-            let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
-            name.len() <= 128
-                && name.chars().all(Self::may_contain)
-                && edge(name.chars().next())
-                && edge(name.chars().next_back())
-        };
         if let Some(label) = text.strip_prefix(LABELS) {
-            return is_name(label).then(|| Self::Label(label.to_owned())).ok_or_else(|| {
+            return Self::names_label(label).then(|| Self::Label(label.to_owned())).ok_or_else(|| {
                 format!(
                     "{shown:?} names no label: behind {LABELS} stand up to 128 of the characters a-z A-Z 0-9 . _ - /, \
                      a letter or digit first and last, such as {LABELS}zone"
@@ -72,7 +74,7 @@ impl FromStr for Fact {
             });
         }
         let known = BUILT_IN.map(|(name, _)| name).join(", ");
-        let hint = if is_name(text) && !text.starts_with("node.") {
+        let hint = if Self::names_label(text) && !text.starts_with("node.") {
             format!("; write {LABELS}{shown} if that is a label of the node")
         } else {
             String::new()

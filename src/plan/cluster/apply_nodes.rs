@@ -104,7 +104,7 @@ impl Cluster {
         let before = member.node.clone();
         let node = &mut member.node;
         node.availability = patch.availability.unwrap_or(node.availability);
-        node.reserved = patch.reserved.unwrap_or(node.reserved);
+        node.reserved = patch.reserved.over(node.reserved);
         for (key, value) in &patch.labels {
             match value {
                 Some(value) => _ = node.labels.insert(key.clone(), value.clone()),

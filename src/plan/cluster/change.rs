@@ -174,9 +174,31 @@ pub struct NodePatch {
     /// Labels to set, and with `None` to take away.
     pub labels: Vec<(String, Option<String>)>,
     /// What tasks may not have of it.
-    pub reserved: Option<Reserved>,
+    pub reserved: ReservedPatch,
     /// Whether the last node that takes tasks may be closed.
     pub force: Force,
+}
+
+/// What an operator changes of what tasks may not have of a node; what is `None` stays.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct ReservedPatch {
+    /// Cores.
+    pub cpu: Option<f64>,
+    /// Bytes.
+    pub memory: Option<u64>,
+    /// Bytes.
+    pub disk: Option<u64>,
+}
+
+impl ReservedPatch {
+    /// What is reserved after it.
+    pub fn over(self, before: Reserved) -> Reserved {
+        Reserved {
+            cpu: self.cpu.unwrap_or(before.cpu),
+            memory: self.memory.unwrap_or(before.memory),
+            disk: self.disk.unwrap_or(before.disk),
+        }
+    }
 }
 
 /// Whether an operator insists.

@@ -275,6 +275,11 @@ pub struct Restored {
 }
 
 impl Member {
+    /// How many tasks are on their way off it.
+    pub fn leaving(&self) -> usize {
+        self.leaving.len()
+    }
+
     fn new(node: Node, now: Moment) -> Self {
         Self {
             node,

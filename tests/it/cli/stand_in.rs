@@ -272,5 +272,6 @@ fn node() -> Value {
         "MemoryAllocated": 0, "Disk": 53_687_091_200_u64, "DiskAllocated": 0, "Stats": null, "Role": "worker",
         "TaskCount": 3, "Cores": 2, "CPUAllocated": 0.5, "State": "ready", "Availability": "active",
         "LastSeen": "2026-11-22T07:29:59Z", "Labels": {}, "Engine": "20.10.24", "Version": "0.1.0", "Message": "",
+        "Reserved": { "CPU": 0.0, "Memory": 0, "Disk": 0 }, "Leaving": 0, "Stuck": [],
     })
 }

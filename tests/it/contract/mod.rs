@@ -6,6 +6,7 @@ mod fields;
 mod following;
 mod listing;
 mod logs;
+mod nodes;
 mod placement;
 mod process;
 mod repetition;

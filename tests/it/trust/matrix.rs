@@ -227,6 +227,9 @@ fn the_table_says_what_was_decided() {
         GET /tasks/{id}/why: Role(Read)
         GET /events: Role(Read)
         GET /nodes: Role(Read)
+        GET /nodes/{name}: Role(Read)
+        PATCH /nodes/{name}: Role(Admin)
+        DELETE /nodes/{name}: Role(Admin)
         POST /nodes/{name}/tasks: NodeOr(Operate)
         DELETE /nodes/{name}/tasks/{id}: NodeOr(Operate)
         POST /nodes/{name}/sync: Node
