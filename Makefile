@@ -1,7 +1,7 @@
 # What one does with orc, each in one word. `make` alone lists them.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help run test sim planted-faults bench lint engine engine-down clean-containers
+.PHONY: help run test sim planted-faults bench lint engine engine-down cluster cluster-down clean-containers
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -35,6 +35,13 @@ engine: ## Make sure that a Docker Engine answers and has the test images
 
 engine-down: ## Stop the engine that `make` started, with its containers
 	scripts/engine.sh down
+
+cluster: ## Start three engines on this machine, each with a worker, and a manager; with ORC_DEBUG=1 a debug build
+	cargo build --locked $(if $(ORC_DEBUG),,--release)
+	scripts/cluster.sh up target/$(if $(ORC_DEBUG),debug,release)/orc
+
+cluster-down: ## End all that `make cluster` started, with its containers
+	scripts/cluster.sh down
 
 clean-containers: ## Remove every container that orc made on this engine, running or not
 	scripts/clean-containers.sh
