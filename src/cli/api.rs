@@ -6,15 +6,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
+use hyper::Method;
 use serde_json::Value;
 
 use super::sse::EventStream;
 use crate::client::{Client, ClientError, segment};
 use crate::model::id::NodeName;
 use crate::model::state::State;
+use crate::plan::cluster::change::Force;
 use crate::wire::access::{Token, TokenInput, TokenMade};
 use crate::wire::event::Event;
 use crate::wire::node::Node;
+use crate::wire::node_patch::NodePatchInput;
 use crate::wire::task::{Task, TaskEvent};
 use crate::wire::why::Why;
 
@@ -163,6 +166,25 @@ impl Api {
     /// All nodes.
     pub(super) async fn nodes(&self) -> Result<Vec<Node>, ClientError> {
         self.client.get("/nodes", DEADLINE).await
+    }
+
+    /// One node.
+    pub(super) async fn node(&self, node: &NodeName) -> Result<Node, ClientError> {
+        self.client.get(&format!("/nodes/{node}"), DEADLINE).await
+    }
+
+    /// Changes what an operator says of a node; the node as it is then.
+    pub(super) async fn set_node(
+        &self,
+        node: &NodeName,
+        patch: &NodePatchInput,
+    ) -> Result<Node, ClientError> {
+        self.client.send(Method::PATCH, &format!("/nodes/{node}"), patch, DEADLINE).await
+    }
+
+    /// Takes a node out of the cluster; `force` = though it is heard of, or has tasks.
+    pub(super) async fn remove_node(&self, node: &NodeName, force: Force) -> Result<(), ClientError> {
+        self.client.delete(&format!("/nodes/{node}?force={}", force == Force::Yes), DEADLINE).await
     }
 
     /// Makes a token.

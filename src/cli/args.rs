@@ -58,9 +58,9 @@ pub(super) enum Command {
     Why(WhyArgs),
     /// Print all that is known of a task, as JSON
     Inspect(InspectArgs),
-    /// List nodes: the workers and what they have left
+    /// List nodes, as `orc node ls` does
     Nodes(NodesArgs),
-    /// Let a worker join
+    /// List, drain, label and remove nodes, and let workers join
     #[command(subcommand)]
     Node(NodeCommand),
     /// Say who may speak with the manager from elsewhere

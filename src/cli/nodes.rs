@@ -1,4 +1,4 @@
-//! `orc nodes`: the workers, and what they have left.
+//! `orc node ls`, and `orc nodes`: the workers, and what they have left.
 
 use clap::Args;
 
@@ -12,7 +12,7 @@ use crate::wire::node::Node;
 const HEADINGS: [&str; 10] =
     ["NAME", "STATE", "AVAILABILITY", "TASKS", "CPU", "MEMORY", "DISK", "ENGINE", "SEEN", "MESSAGE"];
 
-/// Flags of `orc nodes`.
+/// Flags of `orc node ls`.
 #[derive(Debug, Args)]
 pub(super) struct NodesArgs {
     /// Print JSON, as the API has it

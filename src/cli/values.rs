@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::model::id::is_docker_name;
 use crate::model::placement::Weight;
 use crate::model::port::{HostPort, Port};
-use crate::model::spec::{MountKind, PullPolicy, RestartPolicy};
+use crate::model::spec::{Failover, MountKind, PullPolicy, RestartPolicy};
 use crate::wire::placement::{Preference, Spread};
 use crate::wire::submission::MountInput;
 
@@ -157,6 +157,14 @@ pub(super) fn pull_policy(text: &str) -> Result<PullPolicy, String> {
         .ok_or_else(|| "missing, always or never belongs there".to_owned())
 }
 
+/// `available`, `single`.
+pub(super) fn failover(text: &str) -> Result<Failover, String> {
+    [Failover::Available, Failover::Single]
+        .into_iter()
+        .find(|known| known.word() == text)
+        .ok_or_else(|| "available or single belongs there".to_owned())
+}
+
 /// The name of a task.
 pub(super) fn task_name(text: &str) -> Result<String, String> {
     if is_docker_name(text) {
@@ -265,6 +273,8 @@ mod tests {
         assert!(restart_policy("sometimes").is_err());
         assert_eq!(pull_policy("always"), Ok(PullPolicy::Always));
         assert!(pull_policy("Always").is_err());
+        assert_eq!(failover("single"), Ok(Failover::Single));
+        assert!(failover("never").is_err());
         assert!(task_name("web-1").is_ok() && task_name("a b").is_err());
     }
 }

@@ -1,25 +1,18 @@
-//! `orc node`: what is done about one node.
+//! `orc node token`: prints the line with which a worker on another machine joins.
 
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
+use clap::Args;
 
-use super::error::CliError;
-use super::target::{Environment, Target};
-use super::{output, values};
+use crate::cli::error::CliError;
+use crate::cli::target::{Environment, Target};
+use crate::cli::{output, values};
 use crate::model::access::Role;
 use crate::wire::access::TokenInput;
 
-/// What can be done.
-#[derive(Debug, Subcommand)]
-pub(super) enum NodeCommand {
-    /// Print the line with which a worker on another machine joins
-    Token(TokenArgs),
-}
-
 /// Flags of `orc node token`.
 #[derive(Debug, Args)]
-pub(super) struct TokenArgs {
+pub(in crate::cli) struct TokenArgs {
     /// How long a worker may join with it
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = values::duration)]
     ttl: Duration,
@@ -44,14 +37,8 @@ pub(super) struct TokenArgs {
     target: Target,
 }
 
-/// Does it.
-pub(super) async fn execute(command: NodeCommand, environment: &Environment) -> Result<(), CliError> {
-    match command {
-        NodeCommand::Token(args) => token(args, environment).await,
-    }
-}
-
-async fn token(args: TokenArgs, environment: &Environment) -> Result<(), CliError> {
+/// Makes a token to join with.
+pub(super) async fn execute(args: TokenArgs, environment: &Environment) -> Result<(), CliError> {
     let wanted = TokenInput {
         role: Role::Join,
         name: args.note,

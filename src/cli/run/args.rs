@@ -9,7 +9,7 @@ use crate::cli::target::Target;
 use crate::cli::values::{self, Publish};
 use crate::model::id::NodeName;
 use crate::model::placement::Constraint;
-use crate::model::spec::{PullPolicy, RestartPolicy};
+use crate::model::spec::{Failover, PullPolicy, RestartPolicy};
 use crate::wire::placement::Preference;
 use crate::wire::submission::MountInput;
 
@@ -187,6 +187,11 @@ pub(super) struct LifeArgs {
     /// After a start, failed checks do not count for so long [default: 0s]
     #[arg(long, value_name = "DURATION", value_parser = values::duration, requires = "health")]
     pub(super) health_start_period: Option<Duration>,
+
+    /// When its node is not heard of: available begins it elsewhere soon, single only once its node has ended it or must
+    /// have [default: available]
+    #[arg(long, value_name = "available|single", value_parser = values::failover)]
+    pub(super) failover: Option<Failover>,
 
     /// Time between the signal that asks it to stop and the one that kills it [default: the image's, or 10s]
     #[arg(long, value_name = "SECONDS", value_parser = values::seconds)]

@@ -11,6 +11,7 @@ use tokio::time::sleep;
 
 pub(super) use self::args::RunArgs;
 use self::wait::Verdict;
+pub(super) use self::wait::is_settled;
 use super::api::Api;
 use super::error::CliError;
 use super::find::state_of;

@@ -66,6 +66,7 @@ fn task(args: SpecArgs, environment: &Environment) -> Result<TaskInput, CliError
         stop_signal: args.life.stop_signal,
         stop_timeout: args.life.stop_timeout,
         pull_policy: args.pull,
+        failover: args.life.failover,
         mounts: some_of(args.volume),
         placement: placement(args.placement),
         labels: Some(args.label.into_iter().collect()).filter(|labels: &BTreeMap<_, _>| !labels.is_empty()),

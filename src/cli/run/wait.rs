@@ -32,6 +32,11 @@ pub(super) fn verdict(task: &Task) -> Verdict {
     }
 }
 
+/// Whether a task runs, as healthy as it says it will be, or will never run.
+pub(in crate::cli) fn is_settled(task: &Task) -> bool {
+    verdict(task) != Verdict::Waiting
+}
+
 /// Whether a running task is as healthy as it can be known to be.
 fn is_well(task: &Task) -> bool {
     let unchecked = task.health_check.is_empty() && task.health == Health::None.word();

@@ -1,6 +1,9 @@
 //! What an operator does with nodes, through the API of real processes: two workers on one engine.
 
+use std::process::Output;
+
 use serde_json::{Value, json};
+use tokio::process::Command;
 
 use crate::support::orc::{PENDING, RUNNING, Setup, TestOrc, sleeper, with};
 use crate::support::patience::until;
@@ -103,6 +106,57 @@ async fn a_drained_node_gives_its_tasks_away_and_says_of_the_rest_why_they_stay(
     assert_eq!(orc.get(&path).await["Stuck"], json!([]));
     let task = orc.task(bound["ID"].as_str().unwrap()).await;
     assert_eq!(task["Message"], bound["Message"], "it needs not leave any more");
+}
+
+#[tokio::test]
+async fn the_command_waits_for_a_drain_and_fails_with_the_reasons_when_something_cannot_leave() {
+    let orc = two_nodes().await;
+    let free = orc.run("free", with(sleeper(), json!({ "Failover": "single" }))).await;
+    let [from, to] = match free["Node"].as_str().unwrap() {
+        "worker-1" => ["worker-1", "worker-2"],
+        _ => ["worker-2", "worker-1"],
+    };
+    let drained = orc_node(&orc, &["drain", from]).await;
+    assert_eq!(drained.status.code(), Some(0), "{drained:?}");
+    assert_eq!(
+        orc.task(free["ID"].as_str().unwrap()).await["Node"],
+        to,
+        "it has moved when the command ends"
+    );
+    assert_eq!(orc.get(&format!("/nodes/{from}")).await["TaskCount"], 0);
+
+    orc_node(&orc, &["activate", from]).await;
+    let bound = orc.run("bound", only_on(&format!("node.name=={to}"))).await;
+    let drained = orc_node(&orc, &["drain", to]).await;
+    let told = String::from_utf8(drained.stderr).unwrap();
+    assert_eq!(drained.status.code(), Some(1), "{told}");
+    let reason = format!("{}: cannot leave {to}, which is being drained", bound["Name"].as_str().unwrap());
+    assert!(
+        told.contains(&reason) && !told.contains(&format!("{}: cannot", free["Name"].as_str().unwrap())),
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn the_commands_say_what_the_api_says() {
+    let orc = two_nodes().await;
+    orc_node(&orc, &["label", "worker-1", "zone=a", "old=x"]).await;
+    orc_node(&orc, &["label", "worker-1", "old-"]).await;
+    orc_node(&orc, &["reserve", "worker-1", "--memory", "1m"]).await;
+    let node = orc_node(&orc, &["inspect", "worker-1"]).await;
+    let node: Value = serde_json::from_slice(&node.stdout).unwrap();
+    assert_eq!(node["Labels"], json!({ "zone": "a" }));
+    assert_eq!(node["Reserved"], json!({ "CPU": 0.0, "Memory": 1_048_576, "Disk": 0 }));
+    let refused = orc_node(&orc, &["rm", "worker-1"]).await;
+    let told = String::from_utf8(refused.stderr).unwrap();
+    assert!(refused.status.code() == Some(1) && told.contains("Worker-1 is still heard of"), "{told}");
+}
+
+/// What `orc node` came to.
+async fn orc_node(orc: &TestOrc, args: &[&str]) -> Output {
+    let url = format!("http://localhost:{}", orc.manager_port);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_orc"));
+    command.arg("node").args(args).args(["--manager", &url]).output().await.unwrap()
 }
 
 #[tokio::test]
