@@ -31,7 +31,8 @@ plug_network() {
     free_subnet >"$run/subnet"
     ip netns add "$cluster-m"
     within m link set lo up
-    within m link add br0 type bridge
+    # One that is not given takes on the address of another cable now and then, and neighbours look for the former.
+    within m link add br0 address 02:00:00:00:00:01 type bridge
     within m address add "$(address_of m)/24" dev br0
     within m link set br0 up
     # Cables go by the name of what they lead to, on the bridge's side.

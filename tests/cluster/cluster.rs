@@ -1,0 +1,190 @@
+//! Three machines with engines and workers, and a manager on a fourth.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use orc::client::Client;
+use orc::trust::ApiToken;
+use orc::trust::certificate::from_pem;
+use orc::trust::client::{Believed, config};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::engines::{Engines, Seen};
+use crate::fault::Fault;
+use crate::machines::Machines;
+use crate::process::Process;
+
+/// The machines with engines.
+pub(crate) const NODES: [&str; 3] = ["n1", "n2", "n3"];
+
+/// Where the manager is.
+const MANAGER: &str = "m";
+
+/// An answer of the manager, and a start of a container, take no longer.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// By then a worker that is back has looked around, and done what it had to.
+const SETTLED: Duration = Duration::from_secs(3);
+
+/// The cluster. It is alone on this machine, and ends when this is dropped.
+pub(crate) struct Cluster {
+    manager: Process,
+    workers: BTreeMap<&'static str, Process>,
+    client: Client,
+    pub(crate) engines: Engines,
+    /// The last to go: the processes above are on them.
+    machines: Machines,
+}
+
+impl Cluster {
+    /// Starts all of it, and waits until all nodes are ready.
+    pub(crate) async fn start() -> Self {
+        let machines = Machines::take();
+        let address = machines.up();
+        let manager = ["manager", "--manager-host", &address];
+        let manager = Process::start(&machines, MANAGER, &manager).await;
+        let client = administrator(&machines.dir(MANAGER), &address);
+        let engines = Engines::new(NODES.map(|node| machines.dir(node).join("docker.sock")));
+        let mut cluster = Self { manager, workers: BTreeMap::new(), client, engines, machines };
+        for node in NODES {
+            let line = cluster.join_line(node).await;
+            cluster.start_worker(node, &["--join", &line]).await;
+        }
+        cluster.until_ready(&NODES).await;
+        cluster
+    }
+
+    /// What the manager printed for the first worker, and what it prints for others when it is asked.
+    async fn join_line(&self, node: &str) -> String {
+        let printed = if node == NODES[0] {
+            self.manager.stdout()
+        } else {
+            let made: Value =
+                self.client.post("/tokens", &json!({ "Role": "join" }), PATIENCE).await.unwrap();
+            made["Command"].as_str().unwrap().to_owned()
+        };
+        let (_, rest) = printed.split_once("orc worker --join ").expect("a line to join with");
+        rest.split_whitespace().next().unwrap().to_owned()
+    }
+
+    /// Starts the worker of a node.
+    pub(crate) async fn start_worker(&mut self, node: &'static str, args: &[&str]) {
+        let args = [&["worker", "--name", node][..], args].concat();
+        let worker = Process::start(&self.machines, node, &args).await;
+        self.workers.insert(node, worker);
+    }
+
+    /// Waits until these nodes are ready, with engines that have answered.
+    pub(crate) async fn until_ready(&self, nodes: &[&str]) {
+        let is_ready = |node: &&Value| node["State"] == "ready" && node["Engine"] != "";
+        let ready = |seen: &Value| seen.as_array().unwrap().iter().filter(is_ready).count() >= nodes.len();
+        Fault::now()
+            .within(2 * PATIENCE, "the nodes are ready", async || self.get("/nodes").await, ready)
+            .await;
+    }
+
+    /// What the manager answers.
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        self.client.get(path, PATIENCE).await.unwrap()
+    }
+
+    /// A node's state.
+    pub(crate) async fn state_of(&self, node: &str) -> String {
+        let nodes = self.get("/nodes").await;
+        let found = nodes.as_array().unwrap().iter().find(|known| known["Name"] == node);
+        found.unwrap()["State"].as_str().unwrap().to_owned()
+    }
+
+    /// Runs a task, with what `more` says of it, and waits until its container is live; its ID and its node.
+    pub(crate) async fn run(&self, name: &str, more: Value) -> (String, &'static str) {
+        let mut task = json!({
+            "Name": name, "Image": "orc-test/busybox:latest",
+            "Cmd": ["sh", "-c", "trap 'exit 0' TERM; sleep 1000000 & wait"],
+        });
+        task.as_object_mut().unwrap().append(&mut more.as_object().unwrap().clone());
+        let event: Value = self.client.post("/tasks", &json!({ "Task": task }), PATIENCE).await.unwrap();
+        let id = event["Task"]["ID"].as_str().unwrap().to_owned();
+        let look = async || self.engines.look().await;
+        let seen = Fault::now()
+            .within(PATIENCE, "the task runs", look, |seen: &Seen| !seen.places(&id).is_empty())
+            .await;
+        (id.clone(), seen.places(&id)[0])
+    }
+
+    /// How often a task was moved.
+    pub(crate) async fn moves(&self, task: &str) -> usize {
+        let events = self.get(&format!("/tasks/{task}/events")).await;
+        events.as_array().unwrap().iter().filter(|event| event["Kind"] == "moved").count()
+    }
+
+    /// Waits until a task has one live container, on the node where the manager says that it is, and looks whether it
+    /// stays so; that node.
+    pub(crate) async fn until_one_is_left(&self, task: &str, since: Fault) -> &'static str {
+        let look = async || {
+            let said = self.get(&format!("/tasks/{task}")).await;
+            (self.engines.look().await, said["Node"].as_str().unwrap().to_owned(), said["State"].clone())
+        };
+        let one = |(seen, node, state): &(Seen, String, Value)| {
+            seen.silent.is_empty() && seen.places(task) == [node.as_str()] && *state == 2
+        };
+        let (seen, ..) = since.within(PATIENCE, "one container is left", look, one).await;
+        let place = seen.places(task)[0];
+        let check = |seen: Seen| assert_eq!(seen.places(task), [place], "it stays so");
+        self.engines.watch(tokio::time::sleep(SETTLED), check).await;
+        place
+    }
+
+    /// Pulls the cable of a node.
+    pub(crate) fn cut(&self, node: &str) -> Fault {
+        self.machines.call(&["cut", node]);
+        Fault::now()
+    }
+
+    /// Plugs it in again.
+    pub(crate) fn heal(&self, node: &str) -> Fault {
+        self.machines.call(&["heal", node]);
+        Fault::now()
+    }
+
+    /// `kill -9` of all that runs on a node: its worker, its engine and its containers.
+    pub(crate) fn power_off(&mut self, node: &str) -> Fault {
+        let fault = Fault::now();
+        self.workers.remove(node).expect("its worker runs");
+        self.machines.call(&["kill", node]);
+        fault
+    }
+
+    /// Starts a node again that had no power.
+    pub(crate) async fn power_on(&mut self, node: &'static str) -> Fault {
+        self.machines.up();
+        let fault = Fault::now();
+        self.start_worker(node, &[]).await;
+        fault
+    }
+
+    /// SIGSTOP of the manager, or SIGCONT.
+    pub(crate) fn signal_manager(&self, signal: Signal) {
+        self.manager.signal(signal);
+    }
+}
+
+/// A client that believes this manager, with its administrator's token.
+fn administrator(dir: &Path, address: &str) -> Client {
+    let read = |name| fs::read_to_string(dir.join("data/trust").join(name)).unwrap();
+    let authority = from_pem(&read("ca.pem")).unwrap();
+    let token: ApiToken = read("admin-token").trim().parse().unwrap();
+    let client = Client::new(&format!("https://{address}:8000")).unwrap().bearing(&token);
+    client.believing(config(Believed::Authority(authority), None).unwrap())
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let processes = std::iter::once(&self.manager).chain(self.workers.values());
+            processes.for_each(|process| eprintln!("{}", process.log()));
+        }
+    }
+}

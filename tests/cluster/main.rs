@@ -1,0 +1,21 @@
+//! Tests of orc on three machines that lose their cables, their power and their manager's time.
+//!
+//! The machines are network namespaces of this one, made by `scripts/cluster.sh`, each with a Docker Engine and a worker
+//! that has joined by TLS. What runs is never taken from orc: the engines are asked, past any cut cable.
+
+#[cfg(test)]
+mod cluster;
+#[cfg(test)]
+mod engines;
+#[cfg(test)]
+mod fault;
+#[cfg(test)]
+mod joining;
+#[cfg(test)]
+mod losses;
+#[cfg(test)]
+mod machines;
+#[cfg(test)]
+mod process;
+#[cfg(test)]
+mod trembling;
