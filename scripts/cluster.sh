@@ -56,8 +56,6 @@ end_all() {
     for node in "${nodes[@]}"; do end_engine "$node"; done
     unplug_network
     rm -rf "$run"
-    # Last, since others wait for it.
-    rm -f "$lock"
 }
 
 status() {
@@ -120,7 +118,7 @@ install() {
 
 # Two starts of the same cluster would start twice what is there once.
 hold_lock() {
-    lock=/run/lock/$cluster-cluster
+    local lock=/run/lock/$cluster-cluster
     mkdir -p /run/lock
     exec 9>"$lock" || die "$lock cannot be written."
     flock --wait 120 9 || die "another start of this cluster has held $lock for two minutes: look at \`fuser $lock\`."

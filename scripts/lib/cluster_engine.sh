@@ -38,8 +38,12 @@ start_engine() {
     # Neither reads what the machine has in /etc.
     echo '{}' >"$at/daemon.json"
     printf 'version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n' >"$at/containerd.toml"
-    setsid nsenter --net="$(netns "$node")" unshare --mount --pid --fork --kill-child --mount-proc \
-        bash -c "$first_process" "$at" "/$cluster-$node" </dev/null >"$at/engine.log" 2>&1 9>&- &
+    # Written by itself, so that even a start that is killed here leaves nothing unknown; and here, to be there now.
+    (
+        echo "$BASHPID" >"$at/engine.pid"
+        exec setsid nsenter --net="$(netns "$node")" unshare --mount --pid --fork --kill-child --mount-proc \
+            bash -c "$first_process" "$at" "/$cluster-$node" </dev/null >"$at/engine.log" 2>&1 9>&-
+    ) &
     echo $! >"$at/engine.pid"
     # bash need not tell of its end.
     disown
