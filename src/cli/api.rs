@@ -18,6 +18,7 @@ use crate::wire::access::{Token, TokenInput, TokenMade};
 use crate::wire::event::Event;
 use crate::wire::node::Node;
 use crate::wire::node_patch::NodePatchInput;
+use crate::wire::state::History;
 use crate::wire::task::{Task, TaskEvent};
 use crate::wire::why::Why;
 
@@ -161,6 +162,16 @@ impl Api {
     /// What a task writes.
     pub(super) async fn logs(&self, id: &str, query: &LogQuery) -> Result<Pieces, ClientError> {
         self.stream(&query.path(id)).await
+    }
+
+    /// Which history the manager has.
+    pub(super) async fn history(&self) -> Result<History, ClientError> {
+        self.client.get("/state", DEADLINE).await
+    }
+
+    /// Lets the manager's history go on, although workers know a later one.
+    pub(super) async fn accept_state(&self) -> Result<History, ClientError> {
+        self.client.post("/state/accept", &Value::Null, DEADLINE).await
     }
 
     /// All nodes.

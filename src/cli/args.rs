@@ -14,6 +14,7 @@ use super::nodes::NodesArgs;
 use super::ps::PsArgs;
 use super::run::RunArgs;
 use super::serve::{ManagerArgs, WorkerArgs};
+use super::state::StateArgs;
 use super::stop::StopArgs;
 use super::token::TokenCommand;
 use super::why::WhyArgs;
@@ -63,6 +64,8 @@ pub(super) enum Command {
     /// List, drain, label and remove nodes, and let workers join
     #[command(subcommand)]
     Node(NodeCommand),
+    /// Show which history the manager has; accept one that was restored from a backup
+    State(StateArgs),
     /// Say who may speak with the manager from elsewhere
     #[command(subcommand)]
     Token(TokenCommand),
@@ -76,7 +79,7 @@ pub(super) enum Command {
 /// The commands by what they are about.
 const GROUPS: &[(&str, &[&str])] = &[
     ("Tasks", &["run", "ps", "stop", "logs", "events", "why", "inspect"]),
-    ("Cluster", &["nodes", "node", "token"]),
+    ("Cluster", &["nodes", "node", "token", "state"]),
     ("Managers elsewhere", &["login", "context"]),
     ("Server roles", &["manager", "worker"]),
 ];

@@ -23,6 +23,7 @@ mod run;
 mod samples;
 mod serve;
 mod sse;
+mod state;
 mod stop;
 mod table;
 mod target;
@@ -76,6 +77,7 @@ fn execute(cli: Cli, environment: &Environment) -> Result<(), CliError> {
         Some(Command::Why(args)) => client(why::execute(args, environment)),
         Some(Command::Nodes(args)) => client(nodes::execute(args, environment)),
         Some(Command::Node(command)) => client(node::execute(command, environment)),
+        Some(Command::State(args)) => client(state::execute(args, environment)),
         Some(Command::Token(command)) => client(token::execute(command, environment)),
         Some(Command::Login(args)) => client(login::execute(*args, environment)),
         Some(Command::Context(command)) => context::execute(command, environment),

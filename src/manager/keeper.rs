@@ -236,6 +236,7 @@ impl Keeper {
         let draft = std::mem::take(&mut self.draft);
         let access = self.registry.take_dirty();
         let batch = Batch {
+            epoch: self.cluster.epoch,
             revision: self.cluster.revision(),
             tasks: dirty.tasks.iter().filter_map(|id| self.cluster.task(*id)).cloned().collect(),
             forgotten: dirty.forgotten.into_iter().collect(),

@@ -10,6 +10,7 @@ use crate::store::Error;
 use crate::trust::registry::{Earlier, Refusal as TrustRefusal};
 use crate::trust::{Digest, JoinToken};
 use crate::wire::node::Node;
+use crate::wire::state::History;
 use crate::wire::sync::{StreamRequest, SyncAnswer, SyncRequest};
 
 /// One thing said, and where the answer goes. Answered once it is durable.
@@ -54,6 +55,10 @@ pub enum Message {
         /// What is wanted.
         request: StreamRequest,
     },
+    /// An operator has an older history go on.
+    AcceptState,
+    /// Is the history the latest?
+    State,
     /// A user wants to see the nodes.
     Nodes,
     /// A user wants to see one node.
@@ -111,6 +116,8 @@ pub enum Answer {
     Synced,
     /// What a worker must know.
     News(Box<SyncAnswer>),
+    /// How the history stands.
+    State(History),
     /// The nodes.
     Nodes(Vec<Node>),
     /// One node.

@@ -21,6 +21,7 @@ use crate::model::request::Request;
 use crate::model::task::Task;
 use crate::store::manager::ManagerReader;
 use crate::trust::{Digest, Registry};
+use crate::wire::state::History;
 use crate::wire::submission::BindRoots;
 use crate::wire::sync::{StreamRequest, SyncAnswer, SyncRequest};
 use crate::wire::task::Task as TaskView;
@@ -121,6 +122,19 @@ impl Manager {
     /// Writes down that a task is to stop.
     pub async fn stop_task(&self, task: TaskId, request: Option<Request>) -> Result<Accepted, Trouble> {
         self.ask(Message::Stop { task, request }).await.map(|answer| accepted(&answer))
+    }
+
+    /// Which history this is.
+    pub async fn history(&self) -> Result<History, Trouble> {
+        match self.ask(Message::State).await? {
+            Answer::State(history) => Ok(history),
+            _ => Err(Trouble::Stopping),
+        }
+    }
+
+    /// Lets this history go on, although workers know a later one.
+    pub async fn accept_state(&self) -> Result<(), Trouble> {
+        self.ask(Message::AcceptState).await.map(drop)
     }
 
     /// Takes in what a worker says, tells that it did, and waits for news for it.

@@ -3,8 +3,9 @@
 use tokio::sync::oneshot;
 
 use super::keeper::Keeper;
-use super::message::Answer;
+use super::message::{Answer, Refused};
 use crate::model::id::{InstanceId, NodeName};
+use crate::plan::cluster::change::Refusal;
 use crate::wire::sync::{Known, SyncAnswer, SyncRequest};
 
 /// A worker that waits for news.
@@ -24,6 +25,19 @@ impl Keeper {
         let brought = !request.reports.is_empty() || !request.events.is_empty();
         let behind = ours.is_none_or(|known| known.epoch != self.cluster.epoch);
         let poll = Poll { instance: request.life.instance, known, reply };
+        if let Some(why) = self.cluster.safe_mode() {
+            // Nobody is told what this manager knows. Whoever knows more is answered that there is nothing new: at once
+            // when it brought something, else when its patience is over.
+            match ours {
+                None => _ = poll.reply.send(Answer::Refused(Refused::Rule(Refusal::SafeMode(why)))),
+                Some(known) if brought => {
+                    let news = Box::new(self.nothing_new(node, known));
+                    _ = poll.reply.send(Answer::News(news));
+                }
+                Some(_) => _ = self.polls.insert(node.clone(), poll),
+            }
+            return;
+        }
         if brought || behind || request.wait_ms == 0 {
             self.answer_poll(node, poll);
         } else if let Some(superseded) = self.polls.insert(node.clone(), poll) {
@@ -33,6 +47,9 @@ impl Keeper {
 
     /// Answers every worker for which there is news.
     pub(super) fn answer_polls(&mut self) {
+        if self.cluster.safe_mode().is_some() {
+            return;
+        }
         let news = |(node, poll): &(&NodeName, &Poll)| {
             self.cluster.has_news(node, poll.known)
                 || self.streams.contains_key(*node)
@@ -43,6 +60,20 @@ impl Keeper {
             if let Some(poll) = self.polls.remove(&node) {
                 self.answer_poll(&node, poll);
             }
+        }
+    }
+
+    /// The answer that leaves a worker as it is.
+    fn nothing_new(&self, node: &NodeName, known: Known) -> SyncAnswer {
+        SyncAnswer {
+            known,
+            base: Some(known.revision),
+            whole: false,
+            assignments: Vec::new(),
+            leave_alone: self.cluster.unreadable().collect(),
+            lease_ms: self.lease_ms(),
+            events_seen: self.cluster.node(node).map_or(0, |member| member.node.events_seen),
+            streams: Vec::new(),
         }
     }
 

@@ -9,7 +9,8 @@ use crate::model::request::Request;
 use crate::model::time::Now;
 use crate::plan::cluster::change::{Applied, Change, Heard, Refusal};
 use crate::store::manager::StoredEvent;
-use crate::wire::sync::{Known, SyncRequest};
+use crate::wire::state::History;
+use crate::wire::sync::SyncRequest;
 
 impl Keeper {
     /// Takes one word in: applied, and recorded for the next write.
@@ -40,6 +41,16 @@ impl Keeper {
             Message::Node { node } => self.node(node, now),
             Message::SetNode { node, patch } => self.set_node(node, patch, now),
             Message::RemoveNode { node, force } => self.remove_node(node, *force, now),
+            Message::AcceptState => {
+                let applied = self.cluster.apply(&Change::AcceptState, now);
+                self.accept(applied, "", None)
+            }
+            Message::State => Answer::State(History {
+                cluster: self.cluster.id.to_string(),
+                epoch: self.cluster.epoch,
+                revision: self.cluster.revision(),
+                safe_mode: self.cluster.safe_mode(),
+            }),
             Message::Join { token, node, key } => self.join(token, node, *key, now.wall),
             Message::Grant { token, earlier } => self.grant(token, *earlier),
             Message::Revoke { id } => self.revoke(id, now.wall),
@@ -81,7 +92,7 @@ impl Keeper {
     }
 
     fn sync(&mut self, node: &NodeName, request: &SyncRequest, now: Now) -> Answer {
-        let ours = |known: &Known| known.cluster == self.cluster.id && known.epoch == self.cluster.epoch;
+        let ours = request.known.filter(|known| known.cluster == self.cluster.id);
         let heard = Change::Heard(Box::new(Heard {
             node: node.clone(),
             life: request.life,
@@ -89,7 +100,7 @@ impl Keeper {
             facts: request.facts.clone(),
             load: request.load,
             engine_trouble: request.engine_trouble.clone(),
-            taken_in: request.known.filter(ours).map(|known| known.revision),
+            known: ours.map(|known| (known.epoch, known.revision)),
             leftovers: request.leftovers.clone(),
         }));
         if let Err(refusal) = self.decide(&heard, now) {

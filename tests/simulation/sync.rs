@@ -183,8 +183,8 @@ impl World {
     /// Takes a worker's word in, unless another life of it has followed.
     fn take_in(&mut self, name: &NodeName, question: &Question) -> bool {
         let Some(cluster) = &self.manager.cluster else { return false };
-        let (id, epoch) = (cluster.id, cluster.epoch);
-        let ours = question.known.filter(|(of, life, _)| *of == id && *life == epoch);
+        let id = cluster.id;
+        let ours = question.known.filter(|(of, _, _)| *of == id);
         let heard = Change::Heard(Box::new(Heard {
             node: name.clone(),
             life: question.life,
@@ -192,7 +192,7 @@ impl World {
             facts: facts(),
             load: NodeLoad::default(),
             engine_trouble: question.engine_trouble.clone(),
-            taken_in: ours.map(|(_, _, revision)| revision),
+            known: ours.map(|(_, epoch, revision)| (epoch, revision)),
             leftovers: question.leftovers.clone(),
         }));
         if self.apply_own(&heard).is_none() {

@@ -64,6 +64,8 @@ pub const TABLE: &[Row] = &[
     (Method::GET, "/tokens", ADMIN),
     (Method::POST, "/tokens", ADMIN),
     (Method::DELETE, "/tokens/{id}", ADMIN),
+    (Method::GET, "/state", READ),
+    (Method::POST, "/state/accept", ADMIN),
     (Method::GET, "/healthz", Public),
     (Method::GET, "/readyz", Public),
     (Method::GET, "/openapi.json", READ),

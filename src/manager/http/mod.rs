@@ -6,6 +6,7 @@ pub mod join;
 pub mod logs;
 pub mod nodes;
 pub mod readiness;
+pub mod state;
 pub mod tasks;
 pub mod tokens;
 pub mod why;
@@ -35,6 +36,8 @@ pub const ROUTES: &[&str] = &[
     "GET and POST /tokens",
     "DELETE /tokens/{id}",
     "POST /nodes/{name}/tasks",
+    "GET /state",
+    "POST /state/accept",
     "GET /healthz",
     "GET /readyz",
     "GET /openapi.json",
@@ -64,6 +67,8 @@ pub fn router(manager: Manager) -> Router {
         .routes(routes!(tokens::revoke))
         .routes(routes!(join::join))
         .routes(routes!(join::renew))
+        .routes(routes!(state::get))
+        .routes(routes!(state::accept))
         .routes(routes!(readiness::alive))
         .routes(routes!(readiness::ready))
         // Between manager and worker: not for people, and so not in the document.
@@ -105,6 +110,8 @@ impl From<Refusal> for ApiError {
             | Refusal::NodeHasTasks { .. }
             | Refusal::LastNode { .. }
             | Refusal::NodeTwice(_) => Self::conflict(message),
+            Refusal::SafeMode(_) => Self::unavailable(message),
+            Refusal::NothingToAccept => Self::conflict(message),
             Refusal::UnknownTask(_) | Refusal::UnknownNode(_) => Self::not_found(message),
         }
     }

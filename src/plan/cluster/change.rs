@@ -38,6 +38,8 @@ pub enum Change {
         /// Whether it may be one that is still heard of, or that has tasks.
         force: Force,
     },
+    /// An operator has this manager's history go on, although workers know a later one.
+    AcceptState,
     /// The manager itself stood still for so long that it may have missed every worker's word.
     Awoke,
     /// A worker tells what it sees of a task.
@@ -160,8 +162,8 @@ pub struct Heard {
     pub load: NodeLoad,
     /// Why its engine does not answer; `None` when it does.
     pub engine_trouble: Option<String>,
-    /// The revision of this cluster's history that it has taken in, in this life of the manager.
-    pub taken_in: Option<u64>,
+    /// The epoch and the revision of this cluster's history that it has taken in; `None` = nothing.
+    pub known: Option<(u64, u64)>,
     /// Tasks of which it has containers, or may have, and which are not assigned to it; `None` = it cannot say.
     pub leftovers: Option<Vec<TaskId>>,
 }
@@ -279,6 +281,12 @@ pub enum Refusal {
         /// How many it has.
         tasks: u32,
     },
+    /// The database went back in time.
+    #[error("{0}")]
+    SafeMode(String),
+    /// Nothing is wrong with the database.
+    #[error("this manager's history is the latest that any worker knows: there is nothing to accept")]
+    NothingToAccept,
     /// Another worker has the same identity.
     #[error(
         "another worker speaks for {0} already: two with one identity cannot both run its tasks. End one of them; on \

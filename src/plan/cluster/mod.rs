@@ -30,6 +30,9 @@ pub struct Cluster {
     pub id: ClusterId,
     /// Which life of the store this is: counted up at each start.
     pub epoch: u64,
+    /// The latest epoch and revision that a worker knows, where they are later than these: the database was restored from
+    /// a backup, or copied. Nothing is decided before an operator has said that this history goes on.
+    ahead: Option<(u64, u64)>,
     /// Where tasks go.
     pub scheduler: SchedulerKind,
     /// Counted up at each change that a worker must hear of.
@@ -115,6 +118,7 @@ impl Cluster {
         let mut cluster = Self {
             id: start.id,
             epoch: start.epoch,
+            ahead: None,
             scheduler,
             revision: start.revision,
             next_seq: start.next_seq,
@@ -206,6 +210,18 @@ impl Cluster {
     /// Tasks that cannot leave the nodes that they should leave, and why.
     pub fn stuck(&self) -> &BTreeMap<TaskId, String> {
         &self.stuck
+    }
+
+    /// Why nothing is decided, in words; `None` = all is as it should be.
+    pub fn safe_mode(&self) -> Option<String> {
+        let (epoch, revision) = self.ahead?;
+        Some(format!(
+            "this manager's database is older than what a worker knows (epoch {}, revision {}, but the worker knows epoch \
+             {epoch}, revision {revision}): it was restored from a backup, or copied. Nothing is accepted, placed, stopped, \
+             moved or forgotten, and the workers go on with what they have. Bring the right database back, or let this one \
+             go on with `orc state accept`: then what it does not know is stopped",
+            self.epoch, self.revision
+        ))
     }
 
     /// The cluster's revision.

@@ -34,6 +34,9 @@ pub const PASS: usize = 4096;
 /// The changes to make now: none when all is as it should be.
 pub fn reconcile(cluster: &Cluster, patience: Patience, now: Now) -> Vec<Change> {
     let mut changes: Vec<Change> = lost_nodes(cluster, patience.lease, now).collect();
+    if cluster.ahead.is_some() {
+        return changes;
+    }
     changes.extend(leaving_tasks(cluster, patience.lease, now));
     if !changes.is_empty() {
         // They make room, or take it: what follows is decided when it is known, and not from before.

@@ -70,7 +70,7 @@ impl World {
         self.hear_of(number, None, Some(Vec::new()))
     }
 
-    fn hear_of(&mut self, number: u8, taken_in: Option<u64>, leftovers: Option<Vec<TaskId>>) -> Applied {
+    fn hear_of(&mut self, number: u8, known: Option<(u64, u64)>, leftovers: Option<Vec<TaskId>>) -> Applied {
         let heard = Change::Heard(Box::new(Heard {
             node: worker(number),
             life: Life { instance: InstanceId::MIN, database: Timestamp::from_millis(0), starts: 1 },
@@ -78,7 +78,7 @@ impl World {
             facts: NodeFacts { cores: 4, memory: 8 * GIB, disk: 100 * GIB, ..NodeFacts::default() },
             load: NodeLoad::default(),
             engine_trouble: None,
-            taken_in,
+            known,
             leftovers,
         }));
         self.apply(&heard).unwrap()
@@ -494,7 +494,7 @@ mod moves {
             (Some(recalled), None, vec![]),
             (Some(recalled), Some(Vec::new()), vec![EventKind::Moved, EventKind::Placed]),
         ] {
-            world.hear_of(1, taken_in, leftovers.clone());
+            world.hear_of(1, taken_in.map(|revision| (world.cluster.epoch, revision)), leftovers.clone());
             assert_eq!(world.plan(), follows, "{taken_in:?} {leftovers:?}");
         }
         assert_eq!(world.node_of(1), "worker-2");
@@ -548,7 +548,7 @@ mod moves {
                 facts: NodeFacts::default(),
                 load: NodeLoad::default(),
                 engine_trouble: None,
-                taken_in: None,
+                known: None,
                 leftovers: None,
             }))
         };
@@ -565,5 +565,43 @@ mod moves {
             Err(Refusal::NodeTwice(worker(1))),
             "another has followed it"
         );
+    }
+}
+
+/// A database that went back in time.
+mod safe_mode {
+    use super::*;
+
+    #[test]
+    fn a_history_older_than_what_a_worker_knows_decides_nothing_until_it_is_accepted() {
+        let mut world = World::new();
+        world.hear(1);
+        world.submit(1, "web", 0).unwrap();
+        world.plan();
+        let (epoch, revision) = (world.cluster.epoch, world.cluster.revision());
+        world.hear_of(1, Some((epoch, revision)), None);
+        assert_eq!(world.cluster.safe_mode(), None);
+
+        world.hear_of(1, Some((epoch + 3, revision)), None);
+        let why = world.cluster.safe_mode().unwrap();
+        assert!(why.contains("orc state accept"), "{why}");
+        assert_eq!(world.submit(2, "db", 0), Err(Refusal::SafeMode(why.clone())));
+        assert_eq!(world.stop(1), Err(Refusal::SafeMode(why)));
+        world.now.wall = Timestamp::from_millis(world.now.wall.millis() + 90 * 86_400_000);
+        assert_eq!(world.plan(), [], "and nothing is forgotten");
+
+        world.apply(&Change::AcceptState).unwrap();
+        assert_eq!(world.cluster.safe_mode(), None);
+        assert!(world.cluster.epoch > epoch + 3 && world.cluster.revision() > revision);
+        assert_eq!(world.apply(&Change::AcceptState), Err(Refusal::NothingToAccept));
+        assert!(world.cluster.delta(&worker(1), Some(revision)).whole, "everybody is told everything");
+        assert!(world.stop(1).is_ok());
+    }
+
+    #[test]
+    fn a_later_revision_alone_is_later_history() {
+        let mut world = World::new();
+        world.hear_of(1, Some((world.cluster.epoch, world.cluster.revision() + 1)), None);
+        assert!(world.cluster.safe_mode().is_some());
     }
 }

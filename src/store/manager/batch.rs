@@ -21,6 +21,8 @@ use super::task_row::{self, TaskRow};
 /// batch, the less each costs.
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
+    /// The epoch: another than that of the start once an operator has accepted an older history.
+    pub epoch: u64,
     /// The cluster's revision after these changes.
     pub revision: u64,
     /// Whole tasks, new or changed. Of one that is there already, what never changes is not written again: its
@@ -62,6 +64,7 @@ impl Batch {
         statements.extend(rows(access_row::UPSERT_TOKENS, &all(&self.tokens, TokenRow::from)));
         statements.extend(rows(access_row::UPSERT_ADMISSIONS, &all(&self.admissions, AdmissionRow::from)));
         let counts = json!({
+            "epoch": self.epoch,
             "revision": self.revision,
             "last_task": self.tasks.iter().map(|task| task.seq).max().unwrap_or(0),
             "last_event": self.events.iter().map(|event| event.seq).max().unwrap_or(0),
@@ -73,6 +76,7 @@ impl Batch {
 
 const COUNT: &str = "
     UPDATE meta SET
+        epoch = max(epoch, value ->> 'epoch'),
         revision = value ->> 'revision',
         last_task = max(last_task, value ->> 'last_task'),
         last_event = max(last_event, value ->> 'last_event')

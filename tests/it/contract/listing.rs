@@ -120,6 +120,8 @@ async fn the_document_of_the_api_lists_every_route_and_every_route_is_there() {
         "GET /tokens",
         "POST /tokens",
         "DELETE /tokens/{id}",
+        "GET /state",
+        "POST /state/accept",
         "GET /healthz",
         "GET /readyz",
     ];

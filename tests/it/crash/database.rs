@@ -140,7 +140,7 @@ async fn a_first_start_that_is_cut_off_leaves_nothing_that_the_next_one_cannot_u
 
 /// F11.
 #[tokio::test]
-async fn a_manager_whose_database_went_back_in_time_is_not_obeyed() {
+async fn a_manager_whose_database_went_back_in_time_touches_nothing_until_that_is_accepted() {
     let mut orc = TestOrc::start().await;
     let old = orc.run("old", sleeper()).await;
     orc.main.kill9();
@@ -157,9 +157,12 @@ async fn a_manager_whose_database_went_back_in_time_is_not_obeyed() {
     }
     fs::remove_file(data.join("manager.db-shm")).unwrap();
     orc.start_main().await;
-    let log = || std::future::ready(orc.main.log());
-    until("the worker does not obey", log, |log| log.contains("is older than what this worker knows")).await;
-    // It goes on by itself, with what it knows.
+    let state = || async { orc.get("/state").await };
+    let state = until("the manager notices", state, |state| !state["SafeMode"].is_null()).await;
+    assert!(state["SafeMode"].as_str().unwrap().contains("orc state accept"), "{state}");
+    orc.ask("POST", "/tasks", r#"{"Task":{"Name":"new","Image":"x"}}"#).await.assert_refused(503, &["older"]);
+    orc.ask("DELETE", &format!("/tasks/{}", id(&old)), "").await.assert_refused(503, &["older"]);
+    // The worker goes on by itself, with what it knows.
     orc.docker.remove(container(&old)).await;
     let look = || async {
         let tasks = orc.ask_worker("GET", "/tasks", "").await.json();
@@ -170,4 +173,11 @@ async fn a_manager_whose_database_went_back_in_time_is_not_obeyed() {
     })
     .await;
     assert!(is_live(&orc.docker.inspect(container(&young)).await), "what the manager does not know of lives");
+
+    let accepted = orc.ask("POST", "/state/accept", "").await;
+    assert_eq!((accepted.status, &accepted.json()["SafeMode"]), (200, &Value::Null), "{accepted:?}");
+    orc.ask("POST", "/state/accept", "").await.assert_refused(409, &["nothing to accept"]);
+    orc.until_gone(id(&young)).await;
+    orc.until_state(id(&old), RUNNING).await;
+    orc.run("new", sleeper()).await;
 }
