@@ -14,13 +14,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::message::{Answer, Message, Refused, Word};
 use super::polls::Poll;
+use super::restore::restore;
 use crate::clock::Clock;
 use crate::model::decision::Decision;
 use crate::model::id::{ClusterId, NodeName, TaskId};
 use crate::model::node::SchedulerKind;
-use crate::model::time::{Moment, Now};
+use crate::model::time::Moment;
+use crate::plan::cluster::Cluster;
 use crate::plan::cluster::reconcile::Patience;
-use crate::plan::cluster::{Cluster, Restored};
 use crate::store::Error;
 use crate::store::manager::{Batch, ManagerState, ManagerStore, StoredEvent};
 use crate::trust::Registry;
@@ -343,22 +344,4 @@ impl Keeper {
 /// Takes what the store has of tokens and admissions out of the state.
 fn registry_of(state: &mut ManagerState) -> Registry {
     Registry::restore(std::mem::take(&mut state.tokens), std::mem::take(&mut state.admissions))
-}
-
-fn restore(state: ManagerState, scheduler: SchedulerKind, now: Now) -> Cluster {
-    let restored = Restored {
-        id: state.cluster,
-        epoch: state.epoch,
-        revision: state.revision,
-        next_seq: state.next_task_seq,
-        tasks: state.tasks,
-        nodes: state.nodes,
-        requests: state.requests,
-        unreadable: state
-            .unreadable
-            .into_iter()
-            .filter_map(|row| Some((row.id.parse().ok()?, row.name)))
-            .collect(),
-    };
-    Cluster::restore(restored, scheduler, now)
 }

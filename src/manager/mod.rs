@@ -8,6 +8,7 @@ pub mod message;
 pub mod pipes;
 mod planning;
 mod polls;
+mod restore;
 mod words;
 
 use std::sync::Arc;

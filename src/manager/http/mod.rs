@@ -109,9 +109,9 @@ impl From<Refusal> for ApiError {
             | Refusal::NodeLives(_)
             | Refusal::NodeHasTasks { .. }
             | Refusal::LastNode { .. }
+            | Refusal::NothingToAccept
             | Refusal::NodeTwice(_) => Self::conflict(message),
             Refusal::SafeMode(_) => Self::unavailable(message),
-            Refusal::NothingToAccept => Self::conflict(message),
             Refusal::UnknownTask(_) | Refusal::UnknownNode(_) => Self::not_found(message),
         }
     }

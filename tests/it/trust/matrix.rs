@@ -239,6 +239,8 @@ fn the_table_says_what_was_decided() {
         GET /tokens: Role(Admin)
         POST /tokens: Role(Admin)
         DELETE /tokens/{id}: Role(Admin)
+        GET /state: Role(Read)
+        POST /state/accept: Role(Admin)
         GET /healthz: Public
         GET /readyz: Public
         GET /openapi.json: Role(Read)"]]

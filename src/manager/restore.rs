@@ -1,0 +1,25 @@
+//! A cluster as its store knew it.
+
+use crate::model::node::SchedulerKind;
+use crate::model::time::Now;
+use crate::plan::cluster::{Cluster, Restored};
+use crate::store::manager::ManagerState;
+
+/// What is in memory of what was read. Every node has a whole lease from `now` on.
+pub(super) fn restore(state: ManagerState, scheduler: SchedulerKind, now: Now) -> Cluster {
+    let restored = Restored {
+        id: state.cluster,
+        epoch: state.epoch,
+        revision: state.revision,
+        next_seq: state.next_task_seq,
+        tasks: state.tasks,
+        nodes: state.nodes,
+        requests: state.requests,
+        unreadable: state
+            .unreadable
+            .into_iter()
+            .filter_map(|row| Some((row.id.parse().ok()?, row.name)))
+            .collect(),
+    };
+    Cluster::restore(restored, scheduler, now)
+}
