@@ -10,6 +10,7 @@ use crate::model::event::EventKind;
 use crate::model::id::InstanceId;
 use crate::model::node::{Life, NodeFacts, NodeState};
 use crate::model::spec::TaskSpec;
+use crate::model::state::Desired;
 use crate::model::task::{Observed, Report};
 use crate::model::time::Now;
 
