@@ -1,5 +1,5 @@
-//! What really happened, and the promises that must hold at every step. The numbers are those of the list of promises
-//! in `docs/reliability.md`.
+//! What really happened, and the promises that must hold at every step. S is what must never be, L what must be so in
+//! the end; the sentence beside each number says what it promises.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
