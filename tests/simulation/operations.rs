@@ -201,7 +201,7 @@ impl World {
             }
             Op::SetAvailability { node, to } => return self.set_availability(*node, *to),
             Op::ManagerFreezes { for_ms } => {
-                self.manager.frozen_until = self.now + for_ms;
+                self.manager.frozen_until = self.manager.frozen_until.max(self.now + for_ms);
                 return Ok(self.manager.cluster.is_some());
             }
             Op::WallJump { node, minutes } => {
@@ -320,7 +320,6 @@ impl World {
         self.registry_up = true;
         self.manager.full = false;
         self.manager.crash = None;
-        self.manager.frozen_until = 0;
         self.boot_manager();
         for node in 0..self.workers.len() {
             self.set_availability(node, Availability::Active)?;

@@ -21,6 +21,8 @@ impl World {
     /// Waits until all is as it should be, and sees that it stays so.
     pub(crate) fn settle(&mut self) -> Checked {
         self.hush()?;
+        // What was said to a manager that stands still is taken in when that is over.
+        self.run_until(self.now.max(self.manager.frozen_until))?;
         // What could not be written is, and whoever waits for an answer that was lost asks again: until then a node may
         // still be taken for lost.
         self.run_until(self.now + 15_000)?;

@@ -154,6 +154,10 @@ impl Cluster {
         task.state = report.state;
         task.observed = report.observed.clone();
         task.message.clone_from(&report.message);
+        if finishes && task.desired == Desired::Stop {
+            // What its node has leaves it out from now on: an answer from before that, come late, must be known by it.
+            self.revision += 1;
+        }
         self.touch(report.task, now.wall);
         if arrived || finishes {
             self.end_predecessor(report.task);
