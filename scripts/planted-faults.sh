@@ -16,6 +16,8 @@ names=("$@")
 
 copy="$project/.run/planted"
 mkdir -p "$copy"
+# What was removed since the last run goes.
+rm -rf "${copy:?}"/*
 # What git knows of and what is new; Cargo tells by its times what has changed since the last run.
 git ls-files --cached --others --exclude-standard -z src migrations tests benches Cargo.toml Cargo.lock build.rs |
     tar --null --files-from=- --create | tar --extract --directory "$copy"

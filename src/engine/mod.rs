@@ -16,7 +16,7 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use tokio::sync::watch;
 
-use crate::model::container::{Container, Failure, Identity, Owner};
+use crate::model::container::{Container, Exit, Failure, Identity, Owner};
 use crate::model::id::{ContainerId, TaskId};
 use crate::model::spec::TaskSpec;
 
@@ -65,6 +65,10 @@ pub trait Engine: Send + Sync + 'static {
     /// under way a [`Failure::Conflict`]. `DELETE /containers/{id}?force=true&v=true`.
     fn remove(&self, id: &ContainerId) -> impl Future<Output = Result<(), Failure>> + Send;
 
+    /// Gives a container another name; one that has it already is a success. [`Failure::Conflict`] = the name is
+    /// taken. `POST /containers/{id}/rename?name=…`.
+    fn rename(&self, id: &ContainerId, name: &str) -> impl Future<Output = Result<(), Failure>> + Send;
+
     /// Sets CPU, memory and restart policy to what `spec` says. `POST /containers/{id}/update`.
     fn restore_limits(
         &self,
@@ -110,6 +114,8 @@ pub struct EngineEvent {
     pub action: String,
     /// Of a `kill`: the number of the signal, as far as it is told.
     pub signal: Option<u32>,
+    /// Of a `die`: how it ended. Whether memory had to do with it, this does not tell.
+    pub exit: Option<Exit>,
 }
 
 /// Which part of a container's output is wanted.

@@ -80,7 +80,11 @@ impl<E: Engine> Calls<E> {
             Verb::Create { .. } | Verb::Start(_) => Some((self.starts.clone(), TURN)),
             Verb::Stop(..) => Some((self.stops.clone(), STOP_TURN)),
             Verb::Remove(_) => Some((self.stops.clone(), TURN)),
-            Verb::Inspect(_) | Verb::Find(_) | Verb::Unpause(_) | Verb::RestoreLimits(..) => None,
+            Verb::Inspect(_)
+            | Verb::Find(_)
+            | Verb::Unpause(_)
+            | Verb::Rename(..)
+            | Verb::RestoreLimits(..) => None,
         }
     }
 }
@@ -107,6 +111,7 @@ async fn perform<E: Engine>(engine: &E, owner: &Owner, verb: &Verb) -> Result<An
         Verb::Unpause(id) => engine.unpause(id).await.map(|()| Answer::Done),
         Verb::Stop(id, spec) => engine.stop(id, spec.as_deref()).await.map(|()| Answer::Done),
         Verb::Remove(id) => engine.remove(id).await.map(|()| Answer::Done),
+        Verb::Rename(id, name) => engine.rename(id, name).await.map(|()| Answer::Done),
         Verb::RestoreLimits(id, spec) => engine.restore_limits(id, spec).await.map(|()| Answer::Done),
     }
 }

@@ -9,13 +9,16 @@ use tokio_util::sync::CancellationToken;
 use super::{Said, Worker};
 use crate::engine::{Engine, EngineEvent};
 use crate::model::container::Owner;
-use crate::plan::host::note::{Hint, HintKind};
+use crate::plan::host::hint::{Hint, HintKind};
 
 /// The engine is listened to again so long after it went away.
 const AGAIN_AFTER: Duration = Duration::from_millis(500);
 
 /// Signals that are sent to end a process: SIGHUP, which asks many to read their settings anew, is none.
-const ENDING_SIGNALS: [u32; 4] = [2, 3, 9, 15];
+const ENDING_SIGNALS: [u32; 3] = [2, 3, 15];
+
+/// The one that no process can answer.
+const SIGKILL: u32 = 9;
 
 /// Listens until `stop`.
 pub async fn listen<E: Engine>(engine: Arc<E>, worker: Worker, stop: CancellationToken) {
@@ -52,9 +55,11 @@ async fn listen_once<E: Engine>(engine: &E, owner: &Owner, worker: &Worker) {
 /// What an event is worth. What orc itself asks for is known from the answers.
 fn hint(event: EngineEvent) -> Option<Hint> {
     let kind = match event.action.as_str() {
-        "kill" if event.signal.is_none_or(|signal| ENDING_SIGNALS.contains(&signal)) => HintKind::Killed,
+        "kill" if event.signal == Some(SIGKILL) => HintKind::Killed,
+        "kill" if event.signal.is_none_or(|signal| ENDING_SIGNALS.contains(&signal)) => HintKind::AskedToEnd,
+        "die" => event.exit.map_or(HintKind::Changed, HintKind::Died),
         "destroy" => HintKind::Destroyed,
-        "die" | "oom" | "pause" | "unpause" | "update" | "rename" | "stop" | "restart" => HintKind::Changed,
+        "oom" | "pause" | "unpause" | "update" | "stop" | "restart" => HintKind::Changed,
         action if action.starts_with("health_status") => HintKind::Changed,
         _ => return None,
     };

@@ -173,7 +173,7 @@ impl<E: Engine> Keeper<E> {
         let now = self.clock.now();
         match said {
             Said::Outcome(outcome) => self.host.note(outcome, now),
-            Said::Hint(hint) => self.host.hint(&hint, now.moment),
+            Said::Hint(hint) => self.host.hint(hint, now.moment),
             Said::EngineMayBeGone => self.host.engine_may_be_gone(),
             Said::Told { told, receipt } => self.told(*told, &receipt),
             Said::Bundle(reply) => self.asked.push(reply),

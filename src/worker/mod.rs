@@ -18,7 +18,7 @@ use crate::model::id::{ContainerId, TaskId};
 use crate::model::node::{Life, NodeFacts};
 use crate::model::task::{Report, Task};
 use crate::plan::host::call::Outcome;
-use crate::plan::host::note::Hint;
+use crate::plan::host::hint::Hint;
 use crate::plan::host::tell::Told;
 use crate::wire::sync::{Known, NumberedEvent};
 

@@ -76,6 +76,8 @@ probes! {
     another_nodes_containers_are_not_shown
     a_strangers_container_is_a_conflict
     a_renamed_container_is_known_by_its_labels
+    a_container_is_given_another_name_twice
+    a_name_that_another_container_has_is_a_conflict
     a_changed_limit_is_seen_and_restored
     a_limit_put_on_an_unlimited_container_is_let_be
     the_images_own_health_is_told
@@ -445,6 +447,25 @@ async fn a_renamed_container_is_known_by_its_labels(rig: &impl Rig) {
     assert_eq!((container.name, container.identity), (name, identity));
 }
 
+async fn a_container_is_given_another_name_twice(rig: &impl Rig) {
+    let (id, _) = rig.created(Kind::Server).await;
+    rig.engine().start(&id).await.unwrap();
+    let name = new_name();
+    for _ in 0..2 {
+        rig.engine().rename(&id, &name).await.unwrap();
+        assert_eq!(rig.listed(&id).await.unwrap().name, name);
+    }
+    assert_eq!(rig.inspected(&id).await.status, ContainerStatus::Running);
+}
+
+async fn a_name_that_another_container_has_is_a_conflict(rig: &impl Rig) {
+    let [(id, _), (other, _)] = [rig.created(Kind::Server).await, rig.created(Kind::Server).await];
+    let before = rig.listed(&id).await.unwrap().name;
+    let taken = rig.listed(&other).await.unwrap().name;
+    assert_fails(rig.engine().rename(&id, &taken).await, "conflict");
+    assert_eq!(rig.listed(&id).await.unwrap().name, before);
+}
+
 async fn a_changed_limit_is_seen_and_restored(rig: &impl Rig) {
     for megabytes in [32, 256] {
         let spec = TaskSpec { memory: megabytes << 20, cpu: 0.5, ..rig.spec(Kind::Server) };
@@ -483,9 +504,9 @@ async fn events_tell_what_happens_to_ones_own_containers_only(rig: &impl Rig) {
 
     let theirs = new_identity();
     rig.engine().create(&neighbour, &new_name(), &theirs, &rig.spec(Kind::Server)).await.unwrap();
-    let (id, identity) = rig.created(Kind::Ends(0)).await;
+    let (id, identity) = rig.created(Kind::Ends(7)).await;
     rig.engine().start(&id).await.unwrap();
-    rig.ended(&id).await;
+    let ended = rig.ended(&id).await;
     rig.engine().remove(&id).await.unwrap();
     let mut heard = Vec::new();
     while heard.last().is_none_or(|event: &EngineEvent| event.action != "destroy") {
@@ -498,6 +519,9 @@ async fn events_tell_what_happens_to_ones_own_containers_only(rig: &impl Rig) {
     let actions: Vec<_> = heard.iter().map(|event| event.action.as_str()).collect();
     assert_eq!(actions, ["create", "start", "die", "destroy"]);
     assert!(heard.iter().all(|event| event.task == identity.task));
+    let told = heard.iter().filter_map(|event| event.exit.as_ref()).map(|exit| (exit.code, exit.oom_killed));
+    assert_eq!(told.collect::<Vec<_>>(), [(7, false)]);
+    assert_eq!(exit_code(&ended), Some(7), "as a look shows it");
 }
 
 /// Everything that a container has written, as text.

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use orc::model::container::{Failure, Owner};
 use orc::model::id::ContainerId;
 use orc::plan::host::call::{Answer, Call, Outcome, Verb};
-use orc::plan::host::note::{Hint, HintKind};
+use orc::plan::host::hint::{Hint, HintKind};
 
-use crate::docker::{Cause, Deed, What};
+use crate::docker::{Cause, Deed, Signal, What};
 use crate::faults::Planted;
 use crate::world::{Checked, Event, World};
 
@@ -122,6 +122,12 @@ impl World {
             self.at(open.deadline, Event::CallExpires { serial });
             return Ok(());
         }
+        let cleaned_up = about(&open.call).and_then(|id| self.engines[engine].cleans_up(id, self.now));
+        if let Some(cleaned_up) = cleaned_up {
+            self.coverage.count("fate", "waits for a cleanup");
+            self.at(cleaned_up, Event::CallArrives { serial });
+            return Ok(());
+        }
         if open.fate == Fate::Error {
             let refused = Failure::Refused("500: something is wrong".to_owned());
             return self.returns(serial, failed(&open.call, refused));
@@ -163,7 +169,7 @@ impl World {
         let wall = self.wall_of_engine(engine);
         let outcome = match &*open.call {
             Call::List { number } => {
-                let result = self.engines[engine].list(&open.owner);
+                let result = self.engines[engine].list(&open.owner, self.now);
                 self.coverage.count("list", if result.is_ok() { "good" } else { "failed" });
                 Outcome::Listed { number: *number, result }
             }
@@ -192,7 +198,7 @@ impl World {
                     Verb::Create { name, identity, spec } => {
                         docker.create(&open.owner, name, identity, spec).map(Answer::Created)
                     }
-                    Verb::Start(id) => docker.start(id, wall).map(|()| Answer::Done),
+                    Verb::Start(id) => docker.start(id, wall, self.now).map(|()| Answer::Done),
                     Verb::Unpause(id) => docker.unpause(id).map(|()| Answer::Done),
                     Verb::Stop(id, _) => {
                         self.stop(serial, engine, id.clone());
@@ -202,6 +208,7 @@ impl World {
                         self.remove(serial, engine, id.clone());
                         return Ok(());
                     }
+                    Verb::Rename(id, name) => docker.rename(id, name).map(|()| Answer::Done),
                     Verb::RestoreLimits(id, _) => docker.restore_limits(id).map(|()| Answer::Done),
                 };
                 Outcome::Done { task: *task, verb: verb.clone(), result }
@@ -215,7 +222,7 @@ impl World {
     /// Most containers end when they are asked to; some after a while; some are killed when their time is over.
     fn stop(&mut self, serial: u64, engine: usize, id: ContainerId) {
         let Some(open) = self.calls.get(&serial).cloned() else { return };
-        let result = self.engines[engine].signal(&id);
+        let result = self.engines[engine].signal(&id, Signal::Term);
         let mut takes = 0;
         if let Ok(Some(life)) = result {
             let (ms, code) = self.random.pick(&[(5, 0), (5, 143), (400, 143), (3_000, 143), (10_000, 137)]);
@@ -289,9 +296,11 @@ impl World {
         let Some((owner, identity)) = deed.body.owned.clone() else { return };
         let kind = match deed.what {
             What::Created | What::Started | What::Removing(_) => return,
-            What::Signalled => HintKind::Killed,
+            What::Signalled(Signal::Kill) => HintKind::Killed,
+            What::Signalled(Signal::Term) => HintKind::AskedToEnd,
+            What::Ended(_) => deed.body.exit.clone().map_or(HintKind::Changed, HintKind::Died),
             What::Gone => HintKind::Destroyed,
-            What::Ended(_) | What::Changed => HintKind::Changed,
+            What::Changed => HintKind::Changed,
         };
         let listening =
             self.workers.iter().position(|worker| worker.engine == engine && worker.name == owner.node);
@@ -323,8 +332,18 @@ fn changed_by(verb: &Verb) -> Option<&ContainerId> {
         | Verb::Unpause(id)
         | Verb::Stop(id, _)
         | Verb::Remove(id)
+        | Verb::Rename(id, _)
         | Verb::RestoreLimits(id, _) => Some(id),
         Verb::Inspect(_) | Verb::Find(_) | Verb::Create { .. } => None,
+    }
+}
+
+/// The container that a call is about, when it takes that container's lock.
+fn about(call: &Call) -> Option<&ContainerId> {
+    match call {
+        Call::Lane { verb: Verb::Inspect(id), .. } => Some(id),
+        Call::Lane { verb, .. } => changed_by(verb),
+        _ => None,
     }
 }
 
@@ -377,6 +396,7 @@ fn kind(call: &Call) -> &'static str {
             Verb::Unpause(_) => "unpause",
             Verb::Stop(..) => "stop",
             Verb::Remove(_) => "remove",
+            Verb::Rename(..) => "rename",
             Verb::RestoreLimits(..) => "restore limits",
         },
     }

@@ -24,6 +24,9 @@ pub(crate) struct Docker {
     pub(crate) containers: BTreeMap<ContainerId, Body>,
     /// What happened since the world looked last.
     pub(crate) deeds: Vec<Deed>,
+    /// Ended containers that it still cleans up after, and until when: lists show them as they were, their ports are
+    /// taken, and questions about them wait.
+    pub(crate) cleaning: BTreeMap<ContainerId, u64>,
     next_id: u64,
     next_port: u16,
 }
@@ -45,6 +48,8 @@ pub(crate) struct Body {
     pub(crate) sick: bool,
     /// How often it was started.
     pub(crate) life: u32,
+    /// A stranger started it once more.
+    pub(crate) revived: bool,
 }
 
 /// Why a container ended.
@@ -71,12 +76,19 @@ pub(crate) enum What {
     Created,
     Started,
     /// Somebody sent it a signal that ends it.
-    Signalled,
+    Signalled(Signal),
     Ended(Cause),
     Removing(Cause),
     Gone,
     /// Something else that the engine calls out.
     Changed,
+}
+
+/// How a container is ended by hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Signal {
+    Term,
+    Kill,
 }
 
 impl Docker {
@@ -110,6 +122,7 @@ impl Docker {
             limits_as_set: true,
             sick: false,
             life: 0,
+            revived: false,
         }
     }
 
@@ -117,11 +130,24 @@ impl Docker {
         self.containers.get_mut(id).ok_or_else(|| Failure::Missing(format!("No such container: {id}")))
     }
 
-    pub(crate) fn list(&self, owner: &Owner) -> Result<Vec<Container>, Failure> {
+    pub(crate) fn list(&self, owner: &Owner, now: u64) -> Result<Vec<Container>, Failure> {
         if self.lists_fail {
             return Err(Failure::Unknown("the list was cut off".to_owned()));
         }
-        Ok(self.containers.values().filter_map(|body| body.seen_by(owner)).collect())
+        let shown = self.containers.values().filter_map(|body| {
+            let mut seen = body.seen_by(owner)?;
+            if self.cleans_up(&body.id, now).is_some() && body.status == ContainerStatus::Exited {
+                seen.status = ContainerStatus::Running;
+                seen.host_ports.clone_from(&body.host_ports);
+            }
+            Some(seen)
+        });
+        Ok(shown.collect())
+    }
+
+    /// Until when it cleans up after a container.
+    pub(crate) fn cleans_up(&self, id: &ContainerId, now: u64) -> Option<u64> {
+        self.cleaning.get(id).copied().filter(|until| *until > now)
     }
 
     pub(crate) fn inspect(&self, owner: &Owner, id_or_name: &str) -> Result<Container, Failure> {
@@ -152,7 +178,7 @@ impl Docker {
         Ok(id)
     }
 
-    pub(crate) fn start(&mut self, id: &ContainerId, wall: Timestamp) -> Result<(), Failure> {
+    pub(crate) fn start(&mut self, id: &ContainerId, wall: Timestamp, now: u64) -> Result<(), Failure> {
         let refuses = self.refuses_starts;
         let body = self.find(id)?;
         match body.status {
@@ -161,7 +187,7 @@ impl Docker {
             _ => return Err(Failure::Conflict("it cannot be started in this state".to_owned())),
         }
         let body = body.clone();
-        if refuses || self.port_is_taken(&body) {
+        if refuses || self.port_is_taken(&body, now) {
             return Err(Failure::Refused("port is already allocated".to_owned()));
         }
         let host_ports = self.publish(&body);
@@ -176,13 +202,16 @@ impl Docker {
         Ok(())
     }
 
-    fn port_is_taken(&self, wanting: &Body) -> bool {
+    fn port_is_taken(&self, wanting: &Body, now: u64) -> bool {
         let ports = |body: &Body| -> Vec<(Protocol, u16)> {
             body.spec.as_ref().map_or_else(Vec::new, |spec| spec.fixed_host_ports().collect())
         };
         let wanted = ports(wanting);
-        let live = self.containers.values().filter(|body| body.status.is_live());
-        live.into_iter().any(|body| ports(body).iter().any(|port| wanted.contains(port)))
+        let holds = |body: &&Body| body.status.is_live() || self.cleans_up(&body.id, now).is_some();
+        self.containers
+            .values()
+            .filter(holds)
+            .any(|body| ports(body).iter().any(|port| wanted.contains(port)))
     }
 
     fn publish(&mut self, body: &Body) -> HostPorts {
@@ -206,14 +235,23 @@ impl Docker {
         Ok(())
     }
 
+    pub(crate) fn rename(&mut self, id: &ContainerId, name: &str) -> Result<(), Failure> {
+        if self.containers.values().any(|body| body.name == name && body.id != *id) {
+            return Err(Failure::Conflict(format!("the name {name} is in use")));
+        }
+        name.clone_into(&mut self.find(id)?.name);
+        self.deed(id, What::Changed);
+        Ok(())
+    }
+
     /// Signals a container to end; its life, when it has one to end.
-    pub(crate) fn signal(&mut self, id: &ContainerId) -> Result<Option<u32>, Failure> {
+    pub(crate) fn signal(&mut self, id: &ContainerId, signal: Signal) -> Result<Option<u32>, Failure> {
         let body = self.find(id)?;
         if !body.status.is_live() {
             return Ok(None);
         }
         let life = body.life;
-        self.deed(id, What::Signalled);
+        self.deed(id, What::Signalled(signal));
         Ok(Some(life))
     }
 

@@ -5,7 +5,7 @@ use orc::model::id::ContainerId;
 use orc::model::node::Availability;
 use orc::plan::cluster::change::{Change, Force, NodePatch};
 
-use crate::docker::{Body, Cause};
+use crate::docker::{Body, Cause, Signal};
 use crate::manager::Reply;
 use crate::schedule::Op;
 use crate::users::Want;
@@ -84,7 +84,7 @@ impl World {
                 docker.gone(&id);
             }
             Op::Kill { .. } if up && runs => {
-                let _ = docker.signal(&id);
+                let _ = docker.signal(&id, Signal::Kill);
                 docker.end(&id, life, 137, Cause::Other, wall);
             }
             Op::Pause { .. } if up && runs => {
@@ -92,7 +92,11 @@ impl World {
             }
             Op::Squeeze { .. } if up && runs => docker.meddle(&id, |body| body.limits_as_set = false),
             Op::Revive { .. } if up && body.status == ContainerStatus::Exited => {
-                let _ = docker.start(&id, wall);
+                if docker.cleans_up(&id, self.now).is_some() {
+                    return false;
+                }
+                docker.meddle(&id, |body| body.revived = true);
+                let _ = docker.start(&id, wall, self.now);
             }
             Op::Puzzle { for_ms, .. } if up && runs => {
                 docker.meddle(&id, |body| body.status = ContainerStatus::Unknown("suspended".to_owned()));

@@ -43,6 +43,8 @@ struct Attempt {
     endings: Vec<Ending>,
     /// A stranger removed or restarted its container: what it had come to may never have been seen.
     spoilt: bool,
+    /// It was told to end: that it then ended by itself is no success.
+    signalled: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -103,6 +105,10 @@ impl World {
                     format!("engine-{} {:?} {} {own:?}", engine + 1, deed.what, &deed.body.id.0[60..])
                 });
                 self.judge(&deed)?;
+                if matches!(deed.what, What::Ended(_)) {
+                    let until = self.now + self.random.pick(&[0, 20, 80, 1_000]);
+                    self.engines[engine].cleaning.insert(deed.body.id.clone(), until);
+                }
                 self.call_out(engine, &deed);
             }
         }
@@ -137,7 +143,8 @@ impl World {
                     attempt.endings.push(Ending { at: self.now, code: 137, cause: Cause::Other });
                 }
             }
-            What::Signalled | What::Removing(_) | What::Gone | What::Changed => {}
+            What::Signalled(_) => self.truth.attempts.entry(key).or_default().signalled = true,
+            What::Removing(_) | What::Gone | What::Changed => {}
         }
         Ok(())
     }
@@ -246,6 +253,10 @@ impl World {
     /// Whether two live containers of a task are more than there may be: a worker that is not heard of goes on with its
     /// attempts by itself, so only those of one worker are.
     fn is_one_of_two(one: &Body, other: &Body) -> bool {
+        if one.revived || other.revived {
+            // By a stranger's hand: it is ended as soon as it is seen.
+            return false;
+        }
         match (&one.owned, &other.owned) {
             (Some((owner, _)), Some((other, _))) => owner.node == other.node,
             _ => false,
@@ -510,7 +521,8 @@ impl World {
 
 impl Attempt {
     fn succeeded(&self) -> bool {
-        self.endings.last().is_some_and(|ending| ending.code == 0 && ending.cause == Cause::Own)
+        !self.signalled
+            && self.endings.last().is_some_and(|ending| ending.code == 0 && ending.cause == Cause::Own)
     }
 }
 

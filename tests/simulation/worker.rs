@@ -7,7 +7,7 @@ use orc::model::id::{ClusterId, NodeName, TaskId};
 use orc::model::record::Record;
 use orc::plan::host::action::Action;
 use orc::plan::host::call::Call;
-use orc::plan::host::note::{Hint, HintKind};
+use orc::plan::host::hint::{Hint, HintKind};
 use orc::plan::host::reconcile::{next_look, reconcile};
 use orc::plan::host::{Dirty, Host};
 
@@ -155,15 +155,17 @@ impl World {
         self.decide(node)
     }
 
-    pub(crate) fn hint_arrives(&mut self, node: usize, life: u64, hint: &Hint) -> Checked {
+    pub(crate) fn hint_arrives(&mut self, node: usize, life: u64, hint: Hint) -> Checked {
         let now = self.workers[node].clocks.at(self.now).moment;
         let Some(host) = self.workers[node].host_of(life) else { return Ok(()) };
-        host.hint(hint, now);
         let kind = match hint.kind {
+            HintKind::AskedToEnd => "asked to end",
             HintKind::Killed => "killed",
+            HintKind::Died(_) => "died",
             HintKind::Destroyed => "destroyed",
             HintKind::Changed => "changed",
         };
+        host.hint(hint, now);
         self.coverage.count("hint", kind);
         self.decide(node)
     }

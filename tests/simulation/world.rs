@@ -7,7 +7,7 @@ use orc::model::container::{Identity, Owner};
 use orc::model::id::{ClusterId, ContainerId, NodeName};
 use orc::model::time::{Moment, Now, Timestamp};
 use orc::plan::host::call::Outcome;
-use orc::plan::host::note::Hint;
+use orc::plan::host::hint::Hint;
 use uuid::Uuid;
 
 use crate::calls::OpenCall;
@@ -287,7 +287,7 @@ impl World {
                 self.engines[engine].gone(&id);
                 Ok(())
             }
-            Event::HintArrives { node, life, hint } => self.hint_arrives(node, life, &hint),
+            Event::HintArrives { node, life, hint } => self.hint_arrives(node, life, hint),
             Event::EventsBreak { node, life } => self.events_break(node, life),
         }
     }

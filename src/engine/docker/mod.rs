@@ -17,7 +17,8 @@ use bollard::errors::Error;
 use bollard::models::ContainerSummary;
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, InspectContainerOptions, ListContainersOptionsBuilder,
-    RemoveContainerOptionsBuilder, StartContainerOptions, StopContainerOptions,
+    RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder, StartContainerOptions,
+    StopContainerOptions,
 };
 use futures_util::stream::BoxStream;
 use tokio::sync::watch;
@@ -140,6 +141,15 @@ impl Engine for Docker {
         let call = self.calls.remove_container(&id.0, Some(options));
         match within(self.deadlines.slow, "removing a container", call).await {
             Err(Failure::Missing(_)) => Ok(()),
+            result => result,
+        }
+    }
+
+    async fn rename(&self, id: &ContainerId, name: &str) -> Result<(), Failure> {
+        let options = RenameContainerOptionsBuilder::new().name(name).build();
+        let call = self.calls.rename_container(&id.0, options);
+        match within(self.deadlines.call, "renaming a container", call).await {
+            Err(Failure::Refused(text)) if text.contains("same name as its current name") => Ok(()),
             result => result,
         }
     }

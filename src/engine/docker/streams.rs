@@ -10,8 +10,9 @@ use futures_util::{StreamExt, future};
 
 use super::failure;
 use crate::engine::{EngineEvent, LogChunk, LogOptions, labels};
-use crate::model::container::{Failure, Owner};
+use crate::model::container::{Exit, Failure, Owner};
 use crate::model::id::ContainerId;
+use crate::model::time::Timestamp;
 
 /// What happens to `owner`'s containers, until the connection ends.
 pub(super) fn events(
@@ -44,6 +45,11 @@ fn event(message: EventMessage) -> Option<EngineEvent> {
         task: labels::read(&attributes, labels::TASK).ok()?,
         action: message.action?,
         signal: attributes.get("signal").and_then(|signal| signal.parse().ok()),
+        exit: attributes.get("exitCode").and_then(|code| code.parse().ok()).map(|code| Exit {
+            code,
+            oom_killed: false,
+            finished_at: message.time_nano.map(|nanos| Timestamp::from_millis(nanos / 1_000_000)),
+        }),
     })
 }
 

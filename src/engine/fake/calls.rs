@@ -183,6 +183,12 @@ impl Engine for Fake {
         self.call((Verb::Remove, &id.0, None), self.deadlines.slow, move |host| host.remove(&wanted)).await
     }
 
+    async fn rename(&self, id: &ContainerId, name: &str) -> Result<(), Failure> {
+        let (wanted, name) = (id.clone(), name.to_owned());
+        self.call((Verb::Rename, &id.0, None), self.deadlines.call, move |host| host.rename(&wanted, &name))
+            .await
+    }
+
     async fn restore_limits(&self, id: &ContainerId, _spec: &TaskSpec) -> Result<(), Failure> {
         let wanted = id.clone();
         self.call((Verb::RestoreLimits, &id.0, None), self.deadlines.call, move |host| {

@@ -24,6 +24,8 @@ pub enum Verb {
     Stop,
     /// `remove`
     Remove,
+    /// `rename`
+    Rename,
     /// `restore_limits`
     RestoreLimits,
     /// `pull`
@@ -44,6 +46,7 @@ impl Verb {
                 | Self::Unpause
                 | Self::Stop
                 | Self::Remove
+                | Self::Rename
                 | Self::RestoreLimits
                 | Self::Pull
         )

@@ -103,8 +103,14 @@ impl Host {
         let Some(container) = self.containers.get(id) else { return };
         let Some((owner, identity)) = &container.owned else { return };
         let signal = (action == "kill").then_some(15);
-        let event =
-            EngineEvent { container: id.clone(), task: identity.task, action: action.to_owned(), signal };
+        let exit = container.body.exit.clone().filter(|_| action == "die");
+        let event = EngineEvent {
+            container: id.clone(),
+            task: identity.task,
+            action: action.to_owned(),
+            signal,
+            exit,
+        };
         // Nobody listening is no error.
         let _ = self.events.send((owner.clone(), event));
     }
@@ -137,11 +143,7 @@ impl Host {
             )));
         }
         if let Ok(holder) = self.find(name) {
-            let text = format!(
-                "Conflict. The container name \"/{name}\" is already in use by container \"{}\".",
-                holder.id
-            );
-            return Err(Failure::Conflict(text));
+            return Err(name_is_taken(name, &holder.id));
         }
         let id = ContainerId(format!("{:064x}", self.next_id));
         self.next_id += 1;
@@ -234,6 +236,19 @@ impl Host {
         Ok(())
     }
 
+    /// `POST /containers/{id}/rename?name=…`.
+    pub(super) fn rename(&mut self, id: &ContainerId, name: &str) -> Result<(), Failure> {
+        let holder = self.find(name).ok().map(|holder| holder.id.clone());
+        let container = self.find_mut(&id.0)?;
+        match holder {
+            Some(holder) if holder == *id => return Ok(()),
+            Some(holder) => return Err(name_is_taken(name, &holder)),
+            None => name.clone_into(&mut container.name),
+        }
+        self.tell(id, "rename");
+        Ok(())
+    }
+
     /// `POST /containers/{id}/update`.
     pub(super) fn restore_limits(&mut self, id: &ContainerId) -> Result<(), Failure> {
         self.find_mut(&id.0)?.limits_as_set = true;
@@ -289,6 +304,12 @@ impl Host {
         };
         self.containers.values().filter(of_attempt).filter(|container| container.status.is_live()).count()
     }
+}
+
+fn name_is_taken(name: &str, holder: &ContainerId) -> Failure {
+    Failure::Conflict(format!(
+        "Conflict. The container name \"/{name}\" is already in use by container \"{holder}\"."
+    ))
 }
 
 fn port_conflict(port: u16) -> String {

@@ -104,11 +104,9 @@ impl Host {
     }
 
     fn begin_attempt(&mut self, task: TaskId, name: &str, now: Now) {
-        let highest = self.containers_of(task).map(|container| container.identity.attempt).max().unwrap_or(0);
+        let Some(number) = self.slots.get(&task).map(|slot| self.next_attempt(slot)) else { return };
         let Some(slot) = self.slots.get_mut(&task) else { return };
         let record = &mut slot.record;
-        let elsewhere = record.assignment.observed.attempt;
-        let number = record.observed.attempt.max(elsewhere).max(highest) + 1;
         record.attempt =
             Some(Attempt { number, name: name.to_owned(), container: None, ran: false, ending: None });
         record.observed = Observed {

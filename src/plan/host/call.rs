@@ -66,6 +66,8 @@ pub enum Verb {
     Stop(ContainerId, Option<Arc<TaskSpec>>),
     /// Remove it.
     Remove(ContainerId),
+    /// Give it a name.
+    Rename(ContainerId, String),
     /// Set its limits as they were.
     RestoreLimits(ContainerId, Arc<TaskSpec>),
 }

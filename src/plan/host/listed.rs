@@ -1,8 +1,10 @@
 //! Lists of containers: what is taken from one, and what a call that was under way meanwhile knows better.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Host;
+use super::hint::Interruption;
 use super::note::back_off;
 use crate::model::container::{Container, ContainerStatus, Failure};
 use crate::model::id::{ContainerId, TaskId};
@@ -31,19 +33,26 @@ impl Host {
                 continue;
             }
             let key = (task, container.id.clone());
+            if let Some(known) = before.get(&key).filter(|_| self.is_listed_late(&container, now.moment)) {
+                self.containers.insert(key, known.clone());
+                continue;
+            }
             let known = before.get(&key).filter(|known| known.status == container.status);
             if container.details.is_none() {
                 container.details = known.and_then(|known| known.details.clone());
             }
             if was_gone && container.status == ContainerStatus::Exited && known.is_none() {
-                self.interrupted.insert(container.id.clone(), now.moment);
+                self.interrupted.insert(container.id.clone(), Interruption::of_engine(now.moment));
             }
             self.containers.insert(key, container);
         }
         self.doubts.retain(|task| self.trusted_from.get(task).is_some_and(|from| *from > number));
         self.trusted_from.retain(|_, from| *from > number);
         self.lists.wanted |= !self.doubts.is_empty();
-        self.interrupted.retain(|_, at| now.moment.since(*at) < KILL_EXPLAINS);
+        self.interrupted.retain(|_, interruption| now.moment.since(interruption.at) < KILL_EXPLAINS);
+        let there: BTreeSet<&ContainerId> = self.containers.keys().map(|(_, id)| id).collect();
+        self.died.retain(|id, _| there.contains(id));
+        self.sure.retain(|id| there.contains(id));
         self.recheck.retain(|key| self.containers.contains_key(key));
         self.recheck_next_running();
     }

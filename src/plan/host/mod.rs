@@ -8,6 +8,7 @@
 pub mod action;
 pub mod call;
 mod health;
+pub mod hint;
 pub mod images;
 mod listed;
 pub mod note;
@@ -26,6 +27,8 @@ use crate::model::event::{Event, EventKind};
 use crate::model::id::{ClusterId, ContainerId, NodeName, TaskId};
 use crate::model::record::Record;
 use crate::model::time::{Moment, Now};
+use crate::plan::restart::Ending;
+use hint::Interruption;
 use images::Pull;
 use probe::Probe;
 
@@ -59,7 +62,11 @@ pub struct Host {
     /// Containers to look at one by one, because something called.
     recheck: BTreeSet<(TaskId, ContainerId)>,
     /// Containers that a stranger or an engine's restart ended, and when that was heard.
-    interrupted: BTreeMap<ContainerId, Moment>,
+    interrupted: BTreeMap<ContainerId, Interruption>,
+    /// Containers that this process created, and no start of which may still come late.
+    sure: BTreeSet<ContainerId>,
+    /// Containers of which only a hint said that they have ended, and when that was heard.
+    died: BTreeMap<ContainerId, Moment>,
     lists: Lists,
     pulls: BTreeMap<String, Pull>,
     dirty: Dirty,
@@ -78,12 +85,12 @@ pub struct Slot {
     image_wanted: Option<Moment>,
     /// Its name is taken, as far as known: look whose it is.
     name_clash: bool,
-    /// Its plain name belongs to a stranger: the next attempt gets a suffix.
+    /// Its plain name belongs to a stranger: its containers get a suffix.
     plain_name_taken: bool,
     /// The container that is proven to be gone.
     gone: Option<ContainerId>,
-    /// The engine refused to create or start the attempt under way, in words.
-    refused: Option<String>,
+    /// The engine refused to create or start the attempt under way.
+    refused: Option<Ending>,
     /// Calls about it that failed in a row, and until when it is left alone for that.
     troubles: u32,
     quiet_until: Option<Moment>,
@@ -161,6 +168,8 @@ impl Host {
             doubts: BTreeSet::new(),
             recheck: BTreeSet::new(),
             interrupted: BTreeMap::new(),
+            sure: BTreeSet::new(),
+            died: BTreeMap::new(),
             lists: Lists::default(),
             pulls: BTreeMap::new(),
             dirty: Dirty::default(),
@@ -233,6 +242,13 @@ impl Host {
         self.containers_of(slot.id()).find(|container| {
             container.identity.attempt == attempt.number && container.identity.spec == slot.fingerprint
         })
+    }
+
+    /// The number of a task's next attempt: above any that was given.
+    fn next_attempt(&self, slot: &Slot) -> u32 {
+        let record = &slot.record;
+        let seen = self.containers_of(slot.id()).map(|container| container.identity.attempt).max();
+        record.observed.attempt.max(record.assignment.observed.attempt).max(seen.unwrap_or(0)) + 1
     }
 
     /// Whether more will be known of a container soon.

@@ -1,4 +1,4 @@
-//! What the engine showed: outcomes of calls and hints, taken into what a worker knows.
+//! What the engine showed: outcomes of calls, taken into what a worker knows.
 
 use std::time::Duration;
 
@@ -8,29 +8,8 @@ use crate::model::container::{Container, ContainerStatus, Failure};
 use crate::model::event::EventKind;
 use crate::model::id::{ContainerId, TaskId};
 use crate::model::state::{Desired, Health};
-use crate::model::time::{Moment, Now};
-
-/// Something that an engine called out. Saves time; nothing depends on it (rule R9).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hint {
-    /// Of which task.
-    pub task: TaskId,
-    /// About which container.
-    pub container: ContainerId,
-    /// What.
-    pub kind: HintKind,
-}
-
-/// What an engine called out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HintKind {
-    /// Somebody sent it a signal that ends it.
-    Killed,
-    /// It is gone.
-    Destroyed,
-    /// Anything else: worth a look.
-    Changed,
-}
+use crate::model::time::Now;
+use crate::plan::restart::Ending;
 
 const FIRST_QUIET: Duration = Duration::from_millis(500);
 const LONGEST_QUIET: Duration = Duration::from_secs(30);
@@ -95,20 +74,6 @@ impl Host {
         }
     }
 
-    /// Takes in a hint.
-    pub fn hint(&mut self, hint: &Hint, now: Moment) {
-        let key = (hint.task, hint.container.clone());
-        let known = self.containers.contains_key(&key);
-        match hint.kind {
-            // Its end follows, and is called out too.
-            HintKind::Killed => _ = self.interrupted.insert(hint.container.clone(), now),
-            // What orc removes itself is known from the answer.
-            HintKind::Destroyed => self.lists.wanted |= known && !self.lanes.contains(&hint.task),
-            HintKind::Changed if known => _ = self.recheck.insert(key),
-            HintKind::Changed => self.lists.wanted = true,
-        }
-    }
-
     /// The engine's connection broke: it may be on its way down.
     pub fn engine_may_be_gone(&mut self) {
         self.lists.gone = true;
@@ -145,7 +110,10 @@ impl Host {
             (Verb::Remove(id), _) => {
                 self.containers.remove(&(task, id.clone()));
                 self.interrupted.remove(&id);
+                self.died.remove(&id);
+                self.sure.remove(&id);
             }
+            (Verb::Rename(id, name), _) => self.renamed(task, &id, name),
             (Verb::RestoreLimits(id, _), _) => {
                 self.recheck.insert((task, id));
                 self.event(
@@ -171,6 +139,7 @@ impl Host {
         if let Some(attempt) = attempt.filter(|attempt| attempt.number == identity.attempt) {
             attempt.container = Some(id.clone());
         }
+        self.sure.insert(id.clone());
         let container = Container {
             id: id.clone(),
             name,
@@ -205,7 +174,18 @@ impl Host {
             // Found by name: another task of ours has it. A list shows the rest of that one.
             self.lists.wanted = true;
         }
+        self.died.remove(&container.id);
         self.containers.insert((identity.task, container.id.clone()), container);
+    }
+
+    fn renamed(&mut self, task: TaskId, id: &ContainerId, name: String) {
+        let Some(container) = self.containers.get_mut(&(task, id.clone())) else { return };
+        container.name.clone_from(&name);
+        let attempt = self.slots.get_mut(&task).and_then(|slot| slot.record.attempt.as_mut());
+        if let Some(attempt) = attempt.filter(|attempt| attempt.container.as_ref() == Some(id)) {
+            attempt.name = name;
+            self.dirty.records.insert(task);
+        }
     }
 
     fn set_status(&mut self, task: TaskId, id: &ContainerId, status: ContainerStatus) {
@@ -216,6 +196,9 @@ impl Host {
     }
 
     fn failed(&mut self, task: TaskId, verb: &Verb, failure: Failure, now: Now) {
+        if let Verb::Start(id) = verb {
+            self.sure.remove(id);
+        }
         if let Failure::Unreachable(_) = failure {
             self.lists.trouble = Some(failure.to_string());
             self.lists.gone = true;
@@ -229,7 +212,11 @@ impl Host {
         match (verb, failure) {
             (Verb::Create { .. }, Failure::Missing(_)) => slot.image_wanted = Some(now.moment),
             (Verb::Create { .. }, Failure::Conflict(_)) => slot.name_clash = true,
-            (Verb::Create { .. } | Verb::Start(_), Failure::Refused(why)) => slot.refused = Some(why),
+            (Verb::Create { .. } | Verb::Start(_), Failure::Refused(why)) => {
+                slot.refused = Some(Ending::CannotStart(why));
+            }
+            // It keeps the name that it has: nothing depends on it.
+            (Verb::Rename(..), Failure::Conflict(_) | Failure::Refused(_)) => slot.plain_name_taken = true,
             (Verb::Find(_), Failure::Missing(_)) => {}
             // A list without it and a 404 together are proof; one alone is not (rule R3).
             (Verb::Inspect(id), Failure::Missing(_))
@@ -239,8 +226,9 @@ impl Host {
             }
             (Verb::Inspect(_), Failure::Missing(_)) => self.doubt(task),
             (Verb::Find(name), Failure::Conflict(whose)) => {
-                slot.plain_name_taken = true;
-                slot.refused = Some(format!("the container name {name:?} is taken: {whose}"));
+                slot.plain_name_taken |= *name == slot.record.assignment.spec.name;
+                let why = format!("the container name {name:?} is taken: {whose}");
+                slot.refused = Some(Ending::NameTaken(why));
             }
             (verb, failure) => {
                 slot.troubles += 1;
@@ -287,6 +275,7 @@ impl Verb {
             Self::Unpause(_) => "thaw its container",
             Self::Stop(..) => "stop its container",
             Self::Remove(_) => "remove its container",
+            Self::Rename(..) => "name its container",
             Self::RestoreLimits(..) => "set its limits",
         }
     }

@@ -90,18 +90,13 @@ fn attempt_step(host: &Host, slot: &Slot, attempt: &Attempt) -> Option<Action> {
     if slot.name_clash {
         return lane(task, Verb::Find(attempt.name.clone()));
     }
-    if let Some(why) = &slot.refused {
-        let ending = if slot.plain_name_taken && attempt.container.is_none() && why.contains("is taken") {
-            Ending::NameTaken(why.clone())
-        } else {
-            Ending::CannotStart(why.clone())
-        };
+    if let Some(ending) = slot.refused.clone() {
         return Some(Action::End { task, ending });
     }
     match current {
-        Some(container) => {
-            present_step(host, slot, attempt, container).or_else(|| sweep_step(host, slot, container))
-        }
+        Some(container) => present_step(host, slot, attempt, container)
+            .or_else(|| sweep_step(host, slot, container))
+            .or_else(|| rename_step(host, slot, attempt, container)),
         None => absent_step(host, slot, attempt),
     }
 }
@@ -112,6 +107,17 @@ fn sweep_step(host: &Host, slot: &Slot, current: &Container) -> Option<Action> {
     end_of(slot.id(), other, slot)
 }
 
+/// Gives the container its task's own name, which the former attempt's held when this one began.
+fn rename_step(host: &Host, slot: &Slot, attempt: &Attempt, container: &Container) -> Option<Action> {
+    let name = &slot.record.assignment.spec.name;
+    let suffixed = attempt.name != *name && attempt.name == container.name;
+    let free = !slot.plain_name_taken && holder_of(host, name).is_none();
+    let wanted = suffixed && free && container.status == ContainerStatus::Running;
+    wanted.then(|| {
+        Action::Call(Call::Lane { task: slot.id(), verb: Verb::Rename(container.id.clone(), name.clone()) })
+    })
+}
+
 /// The attempt has a container.
 fn present_step(host: &Host, slot: &Slot, attempt: &Attempt, container: &Container) -> Option<Action> {
     let task = slot.id();
@@ -119,7 +125,10 @@ fn present_step(host: &Host, slot: &Slot, attempt: &Attempt, container: &Contain
     let id = || container.id.clone();
     match &container.status {
         ContainerStatus::Created if attempt.ending.is_some() => lane(task, Verb::Remove(id())),
-        ContainerStatus::Created => lane(task, Verb::Start(id())),
+        ContainerStatus::Created => match holder_of_ports(host, slot) {
+            Some(former) => lane(task, Verb::Inspect(former.id.clone())),
+            None => lane(task, Verb::Start(id())),
+        },
         ContainerStatus::Paused => lane(task, Verb::Unpause(id())),
         ContainerStatus::Dead => lane(task, Verb::Remove(id())),
         ContainerStatus::Running if attempt.ending.is_some() => {
@@ -137,6 +146,12 @@ fn present_step(host: &Host, slot: &Slot, attempt: &Attempt, container: &Contain
         },
         ContainerStatus::Restarting | ContainerStatus::Removing | ContainerStatus::Unknown(_) => None,
     }
+}
+
+/// A container of an earlier attempt that may still hold host ports of the task. It can be looked at once it does not.
+fn holder_of_ports<'a>(host: &'a Host, slot: &Slot) -> Option<&'a Container> {
+    slot.record.assignment.spec.fixed_host_ports().next()?;
+    host.containers_of(slot.id()).find(|container| host.is_being_cleaned_up(container))
 }
 
 /// Whether a running container is as the record says.
@@ -201,17 +216,38 @@ fn next_attempt_step(host: &Host, slot: &Slot, now: Moment) -> Option<Action> {
         return Some(Action::Adopt { task, container: running.id.clone() });
     }
     let waits = slot.retry_at.is_some_and(|at| at > now);
-    let left = host.containers_of(task).find(|container| container.status.is_live() || !waits);
-    if let Some(left) = left {
+    let former = former(host, slot).filter(|_| slot.retry_at.is_none());
+    let is_former = |container: &Container| former.is_some_and(|former| former.id == container.id);
+    let left = |container: &&Container| container.status.is_live() || !waits && !is_former(container);
+    if let Some(left) = host.containers_of(task).find(left) {
         return end_of(task, left, slot);
     }
     if waits {
         return None;
     }
+    Some(Action::Begin { task, name: name_of_next(host, slot, former) })
+}
+
+/// The ended container of the latest attempt, which need not make way for one that follows at once: an engine that still
+/// cleans up after it would make that wait. It is removed when that runs. One that somebody may have started meanwhile,
+/// or a call that comes late may, is gone before anything new begins.
+fn former<'a>(host: &'a Host, slot: &Slot) -> Option<&'a Container> {
+    let ended = host
+        .containers_of(slot.id())
+        .filter(|container| container.status == ContainerStatus::Exited && host.sure.contains(&container.id));
+    ended.max_by_key(|container| container.identity.attempt)
+}
+
+/// The name of the next attempt's container: its task's, with a suffix as long as another has that.
+fn name_of_next(host: &Host, slot: &Slot, former: Option<&Container>) -> String {
     let name = &slot.record.assignment.spec.name;
-    let next = slot.record.observed.attempt.max(slot.record.assignment.observed.attempt) + 1;
-    let name = if slot.plain_name_taken { format!("{name}.{next}") } else { name.clone() };
-    Some(Action::Begin { task, name })
+    if !slot.plain_name_taken && former.is_none_or(|former| former.name != *name) {
+        return name.clone();
+    }
+    let next = host.next_attempt(slot);
+    let suffixed = (next..=u32::MAX).map(|number| format!("{name}.{number}"));
+    let mut free = suffixed.filter(|name| holder_of(host, name).is_none());
+    free.next().unwrap_or_else(|| name.clone())
 }
 
 /// The newest container of the task that runs as it should: this worker lost its record of it, or the task comes back

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::action::Action;
 use super::call::{Answer, Call, Outcome, Verb};
-use super::note::{Hint, HintKind};
+use super::hint::{Hint, HintKind};
 use super::reconcile::{next_look, reconcile};
 use super::tell::{Distrust, Told};
 use super::*;
@@ -82,22 +82,33 @@ impl World {
     /// A worker whose task runs in the container `c1`.
     fn running(json: &str) -> Self {
         let mut world = Self::with_task(json);
-        world.starts("c1", 1);
+        world.starts("c1", 1, "web");
+        world.expect("");
         world
     }
 
     /// Plays the engine for the creation and start of an attempt.
-    fn starts(&mut self, id: &str, attempt: u32) {
-        let name = if attempt == 0 { "?" } else { "web" };
+    fn starts(&mut self, id: &str, attempt: u32, name: &str) {
         self.expect(&format!("create {name}"));
         self.done(Ok(Answer::Created(ContainerId(id.to_owned()))));
         self.expect(&format!("start {id}"));
         self.done(Ok(Answer::Done));
         self.expect(&format!("inspect {id}"));
-        let container = self.container(id, attempt, ContainerStatus::Running);
+        let running = self.container(id, attempt, ContainerStatus::Running);
+        let container = Container { name: name.to_owned(), ..running };
         self.done(Ok(Answer::Container(Box::new(container))));
-        self.expect("");
+        self.decide();
         assert_eq!(self.state(), State::Running);
+    }
+
+    /// The same for one that follows another, which is removed then, and leaves it its name.
+    fn restarts(&mut self, former: &str, id: &str, attempt: u32) {
+        self.starts(id, attempt, &format!("web.{attempt}"));
+        self.expect(&format!("remove {former}"));
+        self.done(Ok(Answer::Done));
+        self.expect(&format!("rename {id} web"));
+        self.done(Ok(Answer::Done));
+        self.expect("");
     }
 
     /// A container of the first task, as an inspection shows it.
@@ -178,7 +189,12 @@ impl World {
         self.host.note(Outcome::Done { task, verb, result }, self.now);
     }
 
-    /// The container of the task ended, and the engine called it out.
+    /// The engine calls out how the container of the task ended.
+    fn dies(&mut self, id: &str, code: i64) {
+        self.hint(id, HintKind::Died(Exit { code, oom_killed: false, finished_at: None }));
+    }
+
+    /// The container of the task ended, and a look shows it.
     fn ends(&mut self, id: &str, attempt: u32, code: i64) {
         self.hint(id, HintKind::Changed);
         self.expect(&format!("inspect {id}"));
@@ -188,7 +204,7 @@ impl World {
 
     fn hint(&mut self, id: &str, kind: HintKind) {
         let hint = Hint { task: task(1), container: ContainerId(id.to_owned()), kind };
-        self.host.hint(&hint, self.now.moment);
+        self.host.hint(hint, self.now.moment);
     }
 
     fn wait(&mut self, millis: u64) {
@@ -259,6 +275,7 @@ fn words(call: &Call) -> String {
             Verb::Unpause(id) => format!("unpause {id}"),
             Verb::Stop(id, _) => format!("stop {id}"),
             Verb::Remove(id) => format!("remove {id}"),
+            Verb::Rename(id, name) => format!("rename {id} {name}"),
             Verb::RestoreLimits(id, _) => format!("restore {id}"),
         },
     }
@@ -398,9 +415,15 @@ fn a_failure_restarts_at_once_then_ever_later_and_ends_after_three() {
                 world.decide();
             }
         }
-        world.expect(&format!("remove {id}"));
-        world.done(Ok(Answer::Done));
-        world.starts(&format!("c{}", attempt + 1), attempt + 1);
+        let next = format!("c{}", attempt + 1);
+        if attempt == 1 {
+            world.restarts(&id, &next, attempt + 1);
+        } else {
+            // Time enough for somebody to start it by hand: it goes before anything new begins.
+            world.expect(&format!("remove {id}"));
+            world.done(Ok(Answer::Done));
+            world.starts(&next, attempt + 1, "web");
+        }
     }
     assert_eq!(waits[0], 0);
     assert!((750..=1_000).contains(&waits[1]) && (1_500..=2_000).contains(&waits[2]), "{waits:?}");
@@ -409,6 +432,131 @@ fn a_failure_restarts_at_once_then_ever_later_and_ends_after_three() {
     assert_eq!(world.state(), State::Failed);
     assert_eq!(world.record().observed.restarts, 3);
     assert_eq!(world.record().message, "exited with code 7; given up after 3 restarts");
+}
+
+#[test]
+fn a_death_that_is_called_out_is_followed_at_once() {
+    let mut world = World::running("");
+    world.hint("c1", HintKind::Killed);
+    world.dies("c1", 137);
+    world.restarts("c1", "c2", 2);
+    assert_eq!((world.record().failures, world.record().observed.restarts), (0, 1));
+    assert_eq!(world.record().attempt.as_ref().unwrap().name, "web");
+    world.dies("c2", 1);
+    world.expect("inspect c2");
+}
+
+#[test]
+fn a_list_that_is_late_does_not_bring_the_dead_back() {
+    let mut world = World::running("");
+    let ran = world.container("c1", 1, ContainerStatus::Running);
+    world.wait(5_000);
+    world.expect("list");
+    world.dies("c1", 1);
+    world.listed(vec![ran.clone()]);
+    world.expect("create web.2");
+    world.done(unknown());
+    world.expect("list");
+    world.listed(vec![ran.clone()]);
+    world.wait(500);
+    world.expect("create web.2");
+    // One that still runs a while later was started again.
+    world.done(unknown());
+    world.wait(10_000);
+    world.expect("list");
+    world.listed(vec![ran.clone()]);
+    world.expect("inspect c1");
+    world.done(Ok(Answer::Container(Box::new(ran))));
+    world.expect("stop c1");
+}
+
+#[test]
+fn what_a_called_out_death_does_not_tell_is_looked_at() {
+    // Whether the kernel killed it, what it may become of it, or who is about to start it again.
+    for (json, hint, code) in [
+        (r#","Memory":104857600"#, HintKind::Killed, 137),
+        (r#","RestartPolicy":"no""#, HintKind::Killed, 137),
+        ("", HintKind::Killed, 0),
+        ("", HintKind::AskedToEnd, 143),
+    ] {
+        let mut world = World::running(json);
+        world.hint("c1", hint);
+        world.dies("c1", code);
+        world.expect("inspect c1");
+    }
+}
+
+#[test]
+fn a_restart_by_hand_is_one_whatever_signals_it_takes() {
+    let mut world = World::running("");
+    world.hint("c1", HintKind::AskedToEnd);
+    world.hint("c1", HintKind::Killed);
+    world.dies("c1", 137);
+    world.expect("inspect c1");
+}
+
+#[test]
+fn a_port_of_the_host_is_waited_for_until_the_former_attempt_has_let_go_of_it() {
+    let mut world = World::running(
+        r#","ExposedPorts":{"80/tcp":{}},"PortBindings":{"80/tcp":"8080"},"PublishMode":"host""#,
+    );
+    world.dies("c1", 1);
+    world.expect("create web.2");
+    world.done(Ok(Answer::Created(ContainerId("c2".to_owned()))));
+    world.expect("inspect c1");
+    let ended = world.exited("c1", 1, 1);
+    world.done(Ok(Answer::Container(Box::new(ended))));
+    world.expect("start c2");
+}
+
+#[test]
+fn what_may_be_started_by_a_call_that_comes_late_is_gone_before_anything_new_begins() {
+    let mut world = World::with_task("");
+    world.expect("create web");
+    world.done(Ok(Answer::Created(ContainerId("c1".to_owned()))));
+    world.expect("start c1");
+    world.done(unknown());
+    world.expect("list");
+    let running = world.container("c1", 1, ContainerStatus::Running);
+    world.listed(vec![running.clone()]);
+    world.host.recheck.clear();
+    world.wait(500);
+    world.expect("inspect c1");
+    world.done(Ok(Answer::Container(Box::new(running))));
+    world.expect("");
+    assert_eq!(world.state(), State::Running);
+    world.ends("c1", 1, 1);
+    world.expect("remove c1");
+    world.done(Ok(Answer::Done));
+    world.expect("create web");
+}
+
+#[test]
+fn a_container_keeps_its_suffix_when_its_name_was_taken_meanwhile() {
+    let mut world = World::running("");
+    world.dies("c1", 1);
+    world.starts("c2", 2, "web.2");
+    world.expect("remove c1");
+    world.done(Ok(Answer::Done));
+    world.expect("rename c2 web");
+    world.done(Err(Failure::Conflict("in use".to_owned())));
+    world.expect("");
+    assert_eq!(world.state(), State::Running);
+}
+
+#[test]
+fn a_suffix_that_another_task_has_is_passed_over() {
+    let mut world = World::running("");
+    let other = Container {
+        id: ContainerId("other".to_owned()),
+        name: "web.2".to_owned(),
+        identity: Identity { task: task(9), attempt: 1, spec: "other".to_owned() },
+        ..world.container("c1", 1, ContainerStatus::Running)
+    };
+    world.host.containers.insert((task(9), other.id.clone()), other);
+    world.host.leave_alone.insert(task(9));
+    world.dies("c1", 1);
+    world.expect("create web.3");
 }
 
 #[test]
@@ -442,7 +590,7 @@ fn what_a_stranger_kills_comes_back_even_when_it_exited_with_zero() {
     let mut world = World::running("");
     world.hint("c1", HintKind::Killed);
     world.ends("c1", 1, 0);
-    world.expect("remove c1");
+    world.expect("create web.2");
     assert_eq!((world.state(), world.record().failures), (State::Scheduled, 0));
 }
 
@@ -461,7 +609,7 @@ fn what_ended_while_the_engine_was_away_was_not_to_blame() {
     world.listed(vec![ended.clone()]);
     world.expect("inspect c1");
     world.done(Ok(Answer::Container(Box::new(ended))));
-    world.expect("remove c1");
+    world.expect("create web.2");
     assert_eq!((world.record().failures, world.record().observed.restarts), (0, 1));
 }
 
@@ -821,7 +969,7 @@ fn what_may_run_only_once_is_stopped_when_the_lease_is_over_and_comes_back_with_
     world.expect("inspect c1");
     let stopped = world.exited("c1", 1, 143);
     world.done(Ok(Answer::Container(Box::new(stopped))));
-    world.expect("remove c1");
+    world.expect("create web.2");
     assert_eq!(world.record().failures, 0, "it is not to blame, whatever its policy says");
 }
 

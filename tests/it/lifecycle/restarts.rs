@@ -112,3 +112,18 @@ async fn a_container_whose_process_is_killed_from_within_counts_as_a_failure() {
     assert_eq!(failed["ExitCode"], 137);
     assert!(failed["Message"].as_str().unwrap().contains("exited with code 137"), "{failed}");
 }
+
+#[tokio::test]
+async fn a_killed_container_leaves_its_name_to_the_next() {
+    let orc = TestOrc::start().await;
+    let task = orc.run("killed", sleeper()).await;
+    let [id, name, former] = ["ID", "Name", "ContainerID"].map(|key| task[key].as_str().unwrap());
+    orc.docker.kill(former).await;
+    let runs_again = |task: &Value| task["State"] == RUNNING && task["Attempt"] == 2;
+    let next = orc.until(id, "the second attempt runs", runs_again).await;
+    let holder = async || orc.docker.find(name).await.and_then(|container| container.id);
+    let is_next = |holder: &Option<String>| holder.as_deref() == next["ContainerID"].as_str();
+    until("it has its task's name", holder, is_next).await;
+    assert!(orc.docker.find(former).await.is_none(), "the former one is removed before that");
+    assert_eq!(next["RestartCount"], 1);
+}
