@@ -85,7 +85,7 @@ const GROUPS: &[(&str, &[&str])] = &[
 ];
 
 /// The flags that a manager alone has no use for.
-const OF_WORKERS: &[&str] = &["worker_host", "worker_port", "workers", "docker_host", "name"];
+const OF_WORKERS: &[&str] = &["worker_host", "worker_port", "workers", "docker_host", "name", "label"];
 
 /// The flags that a worker alone has no use for.
 const OF_MANAGERS: &[&str] = &[
@@ -96,6 +96,7 @@ const OF_MANAGERS: &[&str] = &[
     "workers",
     "scheduler",
     "retention",
+    "lease",
     "bind_mounts",
 ];
 

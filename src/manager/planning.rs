@@ -11,13 +11,13 @@ use crate::store::Error;
 /// Decisions that lead to decisions come to rest before.
 const ROUNDS: usize = 4;
 
-/// Whoever decides twice a second and has not for so long stood still.
+/// Whoever decides twice a second and has not for so long, or for half a lease, stood still.
 const STOOD_STILL: Duration = Duration::from_secs(2);
 
 impl Keeper {
     /// A process that was stopped, or whose disk hung, could hear nobody: what was said meanwhile waits to be read.
     pub(super) fn notice_standstill(&mut self, now: Now) {
-        if now.moment.since(self.decided_at) > STOOD_STILL {
+        if now.moment.since(self.decided_at) > STOOD_STILL.min(self.patience.lease / 2) {
             tracing::warn!("the manager stood still for a while: every node has a whole lease from now on");
             self.carry_out(&Change::Awoke, now);
         }

@@ -102,6 +102,7 @@ impl Keeper {
             engine_trouble: request.engine_trouble.clone(),
             known: ours.map(|known| (known.epoch, known.revision)),
             leftovers: request.leftovers.clone(),
+            lease: self.patience.lease,
         }));
         if let Err(refusal) = self.decide(&heard, now) {
             return Answer::Refused(Refused::Rule(refusal));

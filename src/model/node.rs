@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -145,6 +146,9 @@ pub struct Node {
     pub seen_at: Timestamp,
     /// The number of its worker's last event that is in the store.
     pub events_seen: u64,
+    /// The longest lease that its worker may go by: what an earlier life of the manager gave counts until the worker
+    /// has taken in an answer of this one.
+    pub lease: Duration,
 }
 
 impl Node {

@@ -52,7 +52,7 @@ impl PreparedManager {
     ) -> Result<Vec<String>, RoleError> {
         let mut banner = vec![format!("Starting Orc manager at {}", self.bound)];
         let reader = self.store.reader();
-        let patience = Patience { retention: settings.retention, ..Patience::default() };
+        let patience = Patience { lease: settings.lease, retention: settings.retention };
         let (keeper, ends) = Keeper::open(self.store, settings.scheduler, patience).await?;
         let cluster = keeper.cluster();
         let roots = BindRoots(settings.bind_mounts.clone());

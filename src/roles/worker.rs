@@ -134,6 +134,7 @@ impl PreparedWorker {
             ip: "127.0.0.1".to_owned(),
             api: format!("http://{}", self.bound),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            labels: settings.node_labels.clone(),
             ..machine::facts()
         });
         let joins = matches!(employer, Employer::Join(_));

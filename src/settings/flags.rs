@@ -4,8 +4,8 @@ use clap::Args;
 
 use super::source::Setting;
 use super::{
-    ADVERTISE, BIND_MOUNTS, DATA_DIR, DOCKER_HOST, LOCAL_ACCESS, MANAGER_HOST, MANAGER_PORT, NODE_NAME,
-    RETENTION, SCHEDULER, WORKER_HOST, WORKER_PORT, WORKERS,
+    ADVERTISE, BIND_MOUNTS, DATA_DIR, DOCKER_HOST, LEASE, LOCAL_ACCESS, MANAGER_HOST, MANAGER_PORT,
+    NODE_LABELS, NODE_NAME, RETENTION, SCHEDULER, WORKER_HOST, WORKER_PORT, WORKERS,
 };
 
 /// What the command line says of the settings. Values are read by [`super::Settings::load`], which says where a
@@ -63,9 +63,18 @@ pub struct ServerFlags {
     #[arg(long, value_name = "DURATION")]
     pub retention: Option<String>,
 
+    /// How long a node that is not heard of is waited for before its tasks run elsewhere, 2s to 5m [ORC_LEASE, default: 6s]
+    #[arg(long, value_name = "DURATION")]
+    pub lease: Option<String>,
+
     /// Name of this worker's node, unique in its cluster [ORC_NODE_NAME, default: chosen by orc]
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
+
+    /// Labels of this worker's node, which constraints ask for, such as zone=a,disk=ssd; those that an operator sets win
+    /// [ORC_NODE_LABELS, default: none]
+    #[arg(long, value_name = "LABELS")]
+    pub label: Option<String>,
 
     /// Host directories that bind mounts of tasks may use, separated by colons [ORC_BIND_MOUNTS, default: none]
     #[arg(long, value_name = "DIRS")]
@@ -87,7 +96,9 @@ impl ServerFlags {
             (SCHEDULER, &self.scheduler),
             (DOCKER_HOST, &self.docker_host),
             (RETENTION, &self.retention),
+            (LEASE, &self.lease),
             (NODE_NAME, &self.name),
+            (NODE_LABELS, &self.label),
             (BIND_MOUNTS, &self.bind_mounts),
         ];
         flags.into_iter().find(|(known, _)| *known == setting).and_then(|(_, value)| value.as_deref())

@@ -4,6 +4,7 @@ pub mod flags;
 mod parse;
 pub mod source;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -35,8 +36,12 @@ pub const DATA_DIR: Setting = with_flag("ORC_DATA_DIR", "--data-dir");
 pub const SCHEDULER: Setting = with_flag("ORC_SCHEDULER", "--scheduler");
 /// How long what is over is kept.
 pub const RETENTION: Setting = with_flag("ORC_RETENTION", "--retention");
+/// How long a node that is not heard of is waited for.
+pub const LEASE: Setting = with_flag("ORC_LEASE", "--lease");
 /// What this worker's node is called.
 pub const NODE_NAME: Setting = with_flag("ORC_NODE_NAME", "--name");
+/// What constraints may ask of this worker's node.
+pub const NODE_LABELS: Setting = with_flag("ORC_NODE_LABELS", "--label");
 /// Which directories of the host tasks may mount.
 pub const BIND_MOUNTS: Setting = with_flag("ORC_BIND_MOUNTS", "--bind-mounts");
 /// Which log lines are written.
@@ -64,7 +69,9 @@ pub const ALL: &[Setting] = &[
     DATA_DIR,
     SCHEDULER,
     RETENTION,
+    LEASE,
     NODE_NAME,
+    NODE_LABELS,
     BIND_MOUNTS,
     LOG,
     DOCKER_HOST,
@@ -101,8 +108,12 @@ pub struct Settings {
     pub scheduler: SchedulerKind,
     /// How long what is over is kept.
     pub retention: Duration,
+    /// How long a node that is not heard of is waited for, 2 seconds to 5 minutes.
+    pub lease: Duration,
     /// What this worker's node is to be called; `None` leaves it to orc.
     pub node_name: Option<NodeName>,
+    /// What constraints may ask of the nodes of this process's workers.
+    pub node_labels: BTreeMap<String, String>,
     /// Absolute directories below which bind mounts are allowed.
     pub bind_mounts: Vec<PathBuf>,
     /// Directives for the log's filter, as `tracing_subscriber::EnvFilter` reads them.
@@ -188,7 +199,9 @@ impl Settings {
             data_dir: sources.get(DATA_DIR, parse::path)?.unwrap_or("./data".into()),
             scheduler: sources.get(SCHEDULER, parse::scheduler)?.unwrap_or_default(),
             retention: sources.get(RETENTION, parse::retention)?.unwrap_or(Duration::from_hours(30 * 24)),
+            lease: sources.get(LEASE, parse::lease)?.unwrap_or(Duration::from_secs(6)),
             node_name: sources.get(NODE_NAME, parse::node_name)?,
+            node_labels: sources.get(NODE_LABELS, parse::labels)?.unwrap_or_default(),
             bind_mounts: sources.get(BIND_MOUNTS, parse::directories)?.unwrap_or_default(),
             log: sources.get(LOG, parse::log_filter)?.unwrap_or("info".to_owned()),
             docker: DockerSettings {

@@ -1,5 +1,6 @@
 //! What the values of settings mean, and what belongs in the place of one that means nothing.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
@@ -8,6 +9,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::Listen;
 use crate::model::id::NodeName;
+use crate::model::label;
 use crate::model::node::SchedulerKind;
 
 /// An address to listen on for this machine alone.
@@ -115,6 +117,30 @@ pub(super) fn retention(text: &str) -> Result<Duration, String> {
     let duration =
         humantime::parse_duration(text).ok().filter(|duration| *duration >= Duration::from_mins(1));
     duration.ok_or_else(|| "a duration of a minute or more belongs there, such as 12h, 30d or 1y".to_owned())
+}
+
+/// How long a node that is not heard of is waited for. A worker speaks six times in it, and the planner looks twice a
+/// second: shorter than 2 s, a node would be lost by chance.
+pub(super) fn lease(text: &str) -> Result<Duration, String> {
+    let range = Duration::from_secs(2)..=Duration::from_mins(5);
+    let lease = humantime::parse_duration(text).ok().filter(|lease| range.contains(lease));
+    lease.ok_or_else(|| "a duration from 2s to 5m belongs there, such as 6s".to_owned())
+}
+
+/// Labels of a node, separated by commas.
+pub(super) fn labels(text: &str) -> Result<BTreeMap<String, String>, String> {
+    let mut labels = BTreeMap::new();
+    for pair in text.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
+        let (key, value) = pair
+            .split_once('=')
+            .ok_or_else(|| format!("{pair:?} has no value; labels such as zone=a,disk=ssd belong there"))?;
+        label::check_key(key)?;
+        label::check_value(key, value)?;
+        if labels.insert(key.to_owned(), value.to_owned()).is_some() {
+            return Err(format!("the label {key} is there twice; once is all that can be"));
+        }
+    }
+    Ok(labels)
 }
 
 /// Absolute directories separated by colons.

@@ -33,7 +33,9 @@ fn without_a_word_the_defaults_hold() {
             data_dir: "./data".into(),
             scheduler: SchedulerKind::Roundrobin,
             retention: Duration::from_hours(720),
+            lease: Duration::from_secs(6),
             node_name: None,
+            node_labels: BTreeMap::new(),
             bind_mounts: vec![],
             log: "info".to_owned(),
             docker: DockerSettings::default(),
@@ -72,6 +74,25 @@ fn a_file_is_read_as_the_go_programs_read_it() {
     assert_eq!(settings.docker.config_dir.as_deref(), Some(Path::new("/etc/d")));
     assert_eq!(settings.docker.context.as_deref(), Some("box"));
     assert_eq!(settings.docker.api_version.as_deref(), Some("1.41"));
+}
+
+#[test]
+fn labels_and_the_lease_are_read_or_refused_with_what_would_be_right() {
+    let settings =
+        load(&["--label=zone=a, disk=ssd,"], &["ORC_LEASE=5m"], "ORC_NODE_LABELS=zone=b\n").unwrap();
+    let labels = [("disk", "ssd"), ("zone", "a")].map(|(key, value)| (key.to_owned(), value.to_owned()));
+    assert_eq!((settings.node_labels, settings.lease), (labels.into(), Duration::from_mins(5)));
+    for (variable, words) in [
+        ("ORC_LEASE=1s", "from 2s to 5m"),
+        ("ORC_LEASE=6m", "from 2s to 5m"),
+        ("ORC_LEASE=6", "from 2s to 5m"),
+        ("ORC_NODE_LABELS=zone", "\"zone\" has no value"),
+        ("ORC_NODE_LABELS=a=b,-=c", "\"-\" is no key of a label"),
+        ("ORC_NODE_LABELS=a=b,a=c", "the label a is there twice"),
+    ] {
+        let sentence = load(&[], &[variable], "").unwrap_err();
+        assert!(sentence.contains(words), "{variable}: {sentence}");
+    }
 }
 
 #[test]

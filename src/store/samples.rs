@@ -111,6 +111,7 @@ pub(super) fn node() -> Node {
         joined_at: time(0),
         seen_at: time(3),
         events_seen: 4,
+        lease: std::time::Duration::from_secs(6),
     }
 }
 

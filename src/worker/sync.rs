@@ -24,12 +24,11 @@ use crate::plan::host::tell::Told;
 use crate::wire::stats::Stats;
 use crate::wire::sync::{SyncAnswer, SyncRequest};
 
-/// A question hangs at most so long: the heartbeat.
-const WAIT: Duration = Duration::from_secs(1);
+/// A question hangs so long, or less where a lease is short: the heartbeat.
+const HEARTBEAT: Duration = Duration::from_secs(1);
 
-/// A question that hangs for so much longer than it should may be lost, with its connection: another is sent, on a
-/// connection of its own, well within a lease.
-const OVERDUE: Duration = Duration::from_millis(1_500);
+/// There are so many heartbeats to a lease, or more.
+const BEATS: u32 = 6;
 
 /// Questions that hang at a time when some are overdue.
 const HANGING: usize = 4;
@@ -81,15 +80,18 @@ impl<E: Engine> Sync<E> {
         let mut questions = FuturesUnordered::new();
         let outputs = Arc::new(Semaphore::new(OUTPUTS));
         let mut failures = 0_u32;
+        let mut heartbeat = HEARTBEAT;
         let mut overdue_at = tokio::time::Instant::now();
         loop {
             let overdue = overdue_at <= tokio::time::Instant::now() && questions.len() < HANGING;
             let has_news = questions.len() < 2 && news.has_changed().unwrap_or(false);
             if questions.is_empty() || overdue || has_news {
-                overdue_at = tokio::time::Instant::now() + WAIT + OVERDUE;
+                // A question that hangs for so much longer than it should may be lost, with its connection: another is
+                // sent, on a connection of its own, well within a lease.
+                overdue_at = tokio::time::Instant::now() + heartbeat.mul_f64(2.5);
                 news.borrow_and_update();
                 let Some(bundle) = self.worker.bundle().await else { return };
-                questions.push(self.ask(self.question(bundle, &mut readings)));
+                questions.push(self.ask(self.question(bundle, &mut readings, heartbeat)));
             }
             let room = questions.len() < 2;
             tokio::select! {
@@ -101,6 +103,7 @@ impl<E: Engine> Sync<E> {
                             tracing::info!("the manager answers again");
                         }
                         failures = 0;
+                        heartbeat = heartbeat_of(Duration::from_millis(answer.lease_ms)).unwrap_or(heartbeat);
                         let Exchanged { receipt, base, asked_at, .. } = exchanged;
                         self.hear(answer, receipt, base, asked_at, &outputs).await;
                     }
@@ -121,7 +124,7 @@ impl<E: Engine> Sync<E> {
         }
     }
 
-    fn question(&self, bundle: Bundle, readings: &mut Readings) -> SyncRequest {
+    fn question(&self, bundle: Bundle, readings: &mut Readings, heartbeat: Duration) -> SyncRequest {
         let stats = readings.read(bundle.live);
         SyncRequest {
             life: self.worker.life,
@@ -133,7 +136,7 @@ impl<E: Engine> Sync<E> {
             leftovers: bundle.leftovers,
             reports: bundle.reports,
             events: bundle.events,
-            wait_ms: u64::try_from(WAIT.as_millis()).unwrap_or(u64::MAX),
+            wait_ms: u64::try_from(heartbeat.as_millis()).unwrap_or(u64::MAX),
         }
     }
 
@@ -154,7 +157,7 @@ impl<E: Engine> Sync<E> {
             receipt,
             base,
             asked_at,
-            result: self.manager.post(&path, &request, WAIT + PATIENCE).await,
+            result: self.manager.post(&path, &request, HEARTBEAT + PATIENCE).await,
         }
     }
 
@@ -202,7 +205,7 @@ impl Readings {
     /// Reads the machine when the last reading is older than a heartbeat; what `/stats` shows, when it did.
     fn read(&mut self, live: usize) -> Option<Stats> {
         let now = tokio::time::Instant::now();
-        if self.read_at.is_some_and(|at| now.duration_since(at) < WAIT) {
+        if self.read_at.is_some_and(|at| now.duration_since(at) < HEARTBEAT) {
             return None;
         }
         self.read_at = Some(now);
@@ -212,9 +215,28 @@ impl Readings {
     }
 }
 
+/// How long questions hang under a lease: so many to each, and none for longer than a second. `None` = it is no lease.
+fn heartbeat_of(lease: Duration) -> Option<Duration> {
+    (!lease.is_zero()).then(|| (lease / BEATS).min(HEARTBEAT))
+}
+
 /// Up to a quarter less, different for each worker and each try, so that workers do not come back in step.
 fn jittered(wait: Duration, instance: InstanceId, failures: u32) -> Duration {
     let text = format!("{instance}/{failures}");
     let sum = text.bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
     wait.mul_f64(1.0 - 0.25 * f64::from(sum % 1000) / 1000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_lease_makes_the_heart_beat_faster_and_no_lease_nothing() {
+        let beats = |lease| heartbeat_of(Duration::from_millis(lease)).map(|beat| beat.as_millis());
+        assert_eq!(beats(6_000), Some(1_000));
+        assert_eq!(beats(300_000), Some(1_000), "news of the machine are no older than that");
+        assert_eq!(beats(2_000), Some(333));
+        assert_eq!(beats(0), None);
+    }
 }

@@ -144,6 +144,7 @@ impl World {
             return;
         }
         self.manager.life += 1;
+        self.manager.patience.lease = Duration::from_secs(self.random.pick(self.profile.leases));
         self.manager.ticked = self.now;
         self.manager.disk.epoch += 1;
         self.restore_manager();

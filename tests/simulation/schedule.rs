@@ -24,6 +24,8 @@ pub(crate) struct Profile {
     /// The first two workers share one engine.
     pub(crate) shared_engine: bool,
     pub(crate) scheduler: SchedulerKind,
+    /// Which leases the manager gives, seconds: one in each of its lives.
+    pub(crate) leases: &'static [u64],
     /// Finished tasks are forgotten after seconds instead of weeks.
     pub(crate) short_retention: bool,
     /// Messages between manager and workers that are lost, of a thousand.
@@ -210,6 +212,7 @@ impl Profile {
             hint_loss: random.pick(&[0, 200, 1000]),
             name_clashes: random.chance(150),
             faults_end: random.pick(&[4_000, 20_000, 60_000]),
+            leases: random.pick(&[&[6], &[6, 18]]),
         }
     }
 }

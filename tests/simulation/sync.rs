@@ -194,6 +194,7 @@ impl World {
             engine_trouble: question.engine_trouble.clone(),
             known: ours.map(|(_, epoch, revision)| (epoch, revision)),
             leftovers: question.leftovers.clone(),
+            lease: self.manager.patience.lease,
         }));
         if self.apply_own(&heard).is_none() {
             return false;

@@ -1,5 +1,7 @@
 //! What the changes mean that are about nodes: a worker's word, an operator's, and silence.
 
+use std::time::Duration;
+
 use super::apply::about;
 use super::change::{Applied, Force, Heard, NodePatch, Refusal};
 use super::{Cluster, Member};
@@ -12,6 +14,7 @@ use crate::model::time::{Now, Timestamp};
 impl Cluster {
     pub(super) fn heard(&mut self, heard: &Heard, now: Now) -> Result<Applied, Refusal> {
         let Heard { node: name, facts, engine_trouble, .. } = heard;
+        let epoch = self.epoch;
         let state = if engine_trouble.is_some() { NodeState::Degraded } else { NodeState::Ready };
         let floor = self.revision;
         let joined = !self.nodes.contains_key(name);
@@ -23,7 +26,10 @@ impl Cluster {
         member.heard = now.moment;
         member.load = heard.load;
         member.life = Some(heard.life);
-        member.taken_in = heard.known.filter(|(epoch, _)| *epoch == self.epoch).map(|(_, revision)| revision);
+        member.taken_in = heard.known.filter(|(known, _)| *known == epoch).map(|(_, revision)| revision);
+        if member.takes_lease(heard.lease) {
+            self.dirty.nodes.insert(name.clone());
+        }
         member.leftovers = heard.leftovers.as_ref().map(|tasks| tasks.iter().copied().collect());
         let ahead = heard.known.filter(|(epoch, revision)| *epoch > self.epoch || *revision > self.revision);
         if let Some((epoch, revision)) = ahead {
@@ -215,6 +221,14 @@ impl Cluster {
 }
 
 impl Member {
+    /// Notes the lease that the next answer gives, and whether that is to be written down: before it is given, and with
+    /// it what earlier lives of the manager gave, until the worker has taken in an answer of this one.
+    fn takes_lease(&mut self, given: Duration) -> bool {
+        let before = self.node.lease;
+        self.node.lease = if self.taken_in.is_some() { given } else { before.max(given) };
+        self.node.lease != before
+    }
+
     /// Whether this life of the worker may speak: the one that spoke last, one that was started after it, or one that
     /// begins anew because its database was lost.
     fn admit(&self, heard: &Heard) -> Result<(), Refusal> {
@@ -257,6 +271,7 @@ fn new_node(name: &NodeName, at: Timestamp) -> Node {
         joined_at: at,
         seen_at: at,
         events_seen: 0,
+        lease: Duration::ZERO,
     }
 }
 

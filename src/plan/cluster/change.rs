@@ -1,6 +1,7 @@
 //! Every change that can come over the cluster, and what can come of it. What each means is in `apply`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::model::decision::Reasoning;
 use crate::model::event::Event;
@@ -166,6 +167,8 @@ pub struct Heard {
     pub known: Option<(u64, u64)>,
     /// Tasks of which it has containers, or may have, and which are not assigned to it; `None` = it cannot say.
     pub leftovers: Option<Vec<TaskId>>,
+    /// The lease that the answer to this gives.
+    pub lease: Duration,
 }
 
 /// What an operator changes of a node; what is `None` stays.

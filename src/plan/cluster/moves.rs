@@ -25,17 +25,13 @@ const FENCE_MARGIN: Duration = Duration::from_secs(5);
 
 /// What follows for tasks that are on their way: released ones are placed anew, and where the former node is heard
 /// of before the new one runs the task, it stays.
-pub(super) fn leaving_tasks(
-    cluster: &Cluster,
-    lease: Duration,
-    now: Now,
-) -> impl Iterator<Item = Change> + '_ {
+pub(super) fn leaving_tasks(cluster: &Cluster, now: Now) -> impl Iterator<Item = Change> + '_ {
     let leaving = cluster.leaving.iter().filter_map(|id| cluster.tasks.get(id));
     leaving.filter_map(move |task| {
         let former = task.predecessor.as_ref()?;
         match (former.wanted, cluster.nodes.get(&former.node)) {
             (Meanwhile::Release, member) => {
-                let how = released(task, former, member, lease, now.moment)?;
+                let how = released(task, former, member, now.moment)?;
                 Some(Change::Released { task: task.id, how })
             }
             (Meanwhile::Keep, Some(member)) => {
@@ -48,18 +44,12 @@ pub(super) fn leaving_tasks(
 }
 
 /// How it is known that a node has let go of a task; `None` = it is not known.
-fn released(
-    task: &Task,
-    former: &Predecessor,
-    member: Option<&Member>,
-    lease: Duration,
-    now: Moment,
-) -> Option<String> {
+fn released(task: &Task, former: &Predecessor, member: Option<&Member>, now: Moment) -> Option<String> {
     let node = &former.node;
     let Some(member) = member else { return Some(format!("{node} is no more")) };
     if member.node.state == NodeState::Unreachable {
         let silent = now.since(member.heard);
-        let fenced = silent > fence(task, lease);
+        let fenced = silent > fence(task, member.node.lease);
         return fenced
             .then(|| format!("{node} must have stopped it: it was not heard of for {} s", silent.as_secs()));
     }

@@ -37,7 +37,7 @@ pub fn reconcile(cluster: &Cluster, patience: Patience, now: Now) -> Vec<Change>
     if cluster.ahead.is_some() {
         return changes;
     }
-    changes.extend(leaving_tasks(cluster, patience.lease, now));
+    changes.extend(leaving_tasks(cluster, now));
     if !changes.is_empty() {
         // They make room, or take it: what follows is decided when it is known, and not from before.
         return changes;

@@ -81,6 +81,7 @@ impl World {
             engine_trouble: None,
             known,
             leftovers,
+            lease: Patience::default().lease,
         }));
         self.apply(&heard).unwrap()
     }
@@ -483,6 +484,69 @@ mod moves {
         assert_eq!(world.node_of(1), "worker-2");
     }
 
+    /// The manager ends and begins anew, and its store tells of leases that were given before.
+    fn begin_anew(world: &mut World, given: Duration) {
+        let cluster = &world.cluster;
+        let restored = Restored {
+            id: cluster.id,
+            epoch: cluster.epoch + 1,
+            revision: cluster.revision(),
+            next_seq: 9,
+            tasks: cluster.tasks().cloned().collect(),
+            nodes: cluster.nodes().map(|member| Node { lease: given, ..member.node.clone() }).collect(),
+            requests: Vec::new(),
+            unreadable: Vec::new(),
+        };
+        world.cluster = Cluster::restore(restored, SchedulerKind::Roundrobin, world.now);
+        world.hear(2);
+    }
+
+    #[test]
+    fn a_single_task_waits_for_the_lease_of_an_earlier_life_until_its_node_has_heard_this_one() {
+        // 1.1 leases, 1.1 times Docker's 10 s, and 5 s.
+        let (former, present) = (86, 22);
+        for (says, waits) in [
+            (None, former),
+            (Some("nothing"), former),
+            (Some("the life before"), former),
+            (Some("this life"), present),
+        ] {
+            let mut world = running(Failover::Single);
+            begin_anew(&mut world, Duration::from_secs(64));
+            let (epoch, revision) = (world.cluster.epoch, world.cluster.revision());
+            let known = match says {
+                Some("the life before") => Some((epoch - 1, revision)),
+                Some("this life") => Some((epoch, revision)),
+                _ => None,
+            };
+            if says.is_some() {
+                world.hear_of(1, known, Some(Vec::new()));
+            }
+            let before = pass(&mut world, waits, 2);
+            assert_eq!(before, [EventKind::NodeLost, EventKind::Moved], "{says:?}");
+            assert_eq!(pass(&mut world, 1, 2), [EventKind::Moved, EventKind::Placed], "{says:?}");
+        }
+    }
+
+    #[test]
+    fn a_lease_is_written_down_before_it_is_given_and_a_former_longer_one_until_it_is_over() {
+        let lease = |world: &mut World, known: Option<u64>| {
+            let revision = world.cluster.revision();
+            world.cluster.take_dirty();
+            world.hear_of(1, known.map(|epoch| (epoch, revision)), Some(Vec::new()));
+            let is_dirty = world.cluster.take_dirty().nodes.contains(&worker(1));
+            (world.cluster.node(&worker(1)).unwrap().node.lease.as_secs(), is_dirty)
+        };
+        let mut world = running(Failover::Single);
+        let first = world.cluster.epoch;
+        assert_eq!(lease(&mut world, Some(first)), (6, false));
+        begin_anew(&mut world, Duration::from_secs(1));
+        assert_eq!(lease(&mut world, Some(first)), (6, true), "a longer one, before it is given");
+        begin_anew(&mut world, Duration::from_secs(64));
+        assert_eq!(lease(&mut world, Some(first)), (64, false), "it may not hear the answer");
+        assert_eq!(lease(&mut world, Some(first + 2)), (6, true), "it has");
+    }
+
     #[test]
     fn a_single_task_leaves_a_drained_node_only_after_that_says_so() {
         let mut world = running(Failover::Single);
@@ -551,6 +615,7 @@ mod moves {
                 engine_trouble: None,
                 known: None,
                 leftovers: None,
+                lease: Patience::default().lease,
             }))
         };
         let (first, copy) = (life(1, 2), life(2, 3));

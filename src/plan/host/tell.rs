@@ -78,12 +78,12 @@ impl Host {
             });
         }
         if !told.whole && told.base != self.revision {
-            self.lease_until = self.lease_until.max(told.lease_until);
+            self.renew_lease(&told);
             // It builds on something that has changed since it was asked: a later answer has it too.
             return Ok(());
         }
         self.heard_manager = true;
-        self.lease_until = self.lease_until.max(told.lease_until);
+        self.renew_lease(&told);
         if self.cluster.is_none() || told.epoch != self.epoch || Some(told.revision) != self.revision {
             self.dirty.knowledge = true;
         }
@@ -102,6 +102,13 @@ impl Host {
             self.assign(assignment);
         }
         Ok(())
+    }
+
+    /// In one life of the manager all leases are of one length, and the answer to the latest question ends last. A later
+    /// life may give shorter ones, and counts on it that they are gone by.
+    fn renew_lease(&mut self, told: &Told) {
+        let known = Some(self.lease_until).filter(|_| told.epoch == self.epoch);
+        self.lease_until = known.map_or(told.lease_until, |known| known.max(told.lease_until));
     }
 
     fn drop_all_but(&mut self, wanted: &BTreeSet<TaskId>) {

@@ -974,6 +974,29 @@ fn what_may_run_only_once_is_stopped_when_the_lease_is_over_and_comes_back_with_
 }
 
 #[test]
+fn in_one_life_of_the_manager_a_lease_grows_and_a_later_life_begins_it_anew() {
+    let mut world = World::running("");
+    let mut tell = |epoch, base, lease_until| {
+        let whole = base == 0;
+        let base = Some(base).filter(|_| !whole);
+        let news = Told { base, whole, lease_until: Moment(lease_until), ..told(epoch, 9, Vec::new()) };
+        world.host.tell(news).unwrap();
+        world.host.lease_until
+    };
+    let begun = tell(7, 0, 60_000);
+    assert_eq!(begun, Moment(60_000), "another life than before");
+    assert_eq!(tell(7, 9, 70_000), Moment(70_000));
+    assert_eq!(tell(7, 9, 50_000), Moment(70_000), "an earlier question, answered late");
+    assert_eq!(tell(7, 3, 80_000), Moment(80_000), "what it builds on has changed, and it is an answer");
+    assert_eq!(tell(8, 9, 40_000), Moment(40_000), "a later life gives shorter ones");
+    assert!(
+        world.host.tell(Told { lease_until: Moment(90_000), ..told(7, 9, Vec::new()) }).is_err(),
+        "an earlier life has nothing to give"
+    );
+    assert_eq!(world.host.lease_until, Moment(40_000));
+}
+
+#[test]
 fn what_may_run_twice_goes_on_without_a_lease() {
     let mut world = World::running("");
     world.host.lease_until = world.now.moment;

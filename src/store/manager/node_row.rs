@@ -1,5 +1,7 @@
 //! A node as its table holds it.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use sqlx::FromRow;
 
@@ -20,24 +22,25 @@ pub(super) struct NodeRow {
     joined_at: String,
     seen_at: String,
     events_seen: u64,
+    lease_ms: u64,
 }
 
 /// Takes an array of rows.
 pub(super) const UPSERT: &str = "
     WITH input AS MATERIALIZED (SELECT value FROM json_each(?))
     INSERT INTO nodes (
-        name, facts, state, availability, labels, reserved, message, joined_at, seen_at, events_seen
+        name, facts, state, availability, labels, reserved, message, joined_at, seen_at, events_seen, lease_ms
     )
     SELECT
         value ->> 'name', value ->> 'facts', value ->> 'state', value ->> 'availability', value ->> 'labels',
         value ->> 'reserved', value ->> 'message', value ->> 'joined_at', value ->> 'seen_at',
-        value ->> 'events_seen'
+        value ->> 'events_seen', value ->> 'lease_ms'
     FROM input WHERE true
     ON CONFLICT (name) DO UPDATE SET
         facts = excluded.facts, state = excluded.state, availability = excluded.availability,
         labels = excluded.labels, reserved = excluded.reserved,
         message = excluded.message, joined_at = excluded.joined_at, seen_at = excluded.seen_at,
-        events_seen = excluded.events_seen";
+        events_seen = excluded.events_seen, lease_ms = excluded.lease_ms";
 
 impl From<&Node> for NodeRow {
     fn from(node: &Node) -> Self {
@@ -52,6 +55,7 @@ impl From<&Node> for NodeRow {
             joined_at: node.joined_at.to_string(),
             seen_at: node.seen_at.to_string(),
             events_seen: node.events_seen,
+            lease_ms: u64::try_from(node.lease.as_millis()).unwrap_or(u64::MAX),
         }
     }
 }
@@ -71,6 +75,7 @@ impl Stored for NodeRow {
             joined_at: time("joined_at", &self.joined_at)?,
             seen_at: time("seen_at", &self.seen_at)?,
             events_seen: self.events_seen,
+            lease: Duration::from_millis(self.lease_ms),
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::stream::TryStreamExt;
 use sqlx::{Row, SqliteConnection};
@@ -209,6 +210,7 @@ async fn a_changed_task_replaces_all_of_its_row_that_can_change() {
     ready.availability = crate::model::node::Availability::Active;
     ready.facts.engine = String::new();
     ready.events_seen = 99;
+    ready.lease = Duration::from_secs(60);
     fixture.store.commit(&Batch { nodes: vec![ready.clone()], ..Batch::default() }).await.unwrap();
     assert_eq!(fixture.store.load().await.unwrap().nodes, [ready]);
 }
@@ -396,6 +398,7 @@ const BREACHES: &[(&str, &str)] = &[
     ("UPDATE nodes SET joined_at = '2026-11-22'", "joined_at GLOB"),
     ("UPDATE nodes SET seen_at = '2026-11-22'", "seen_at GLOB"),
     ("UPDATE nodes SET events_seen = -1", "events_seen"),
+    ("UPDATE nodes SET lease_ms = -1", "lease_ms"),
     ("UPDATE nodes SET name = NULL", "NOT NULL"),
     ("DELETE FROM nodes", "FOREIGN KEY"),
     ("UPDATE tasks SET seq = 0", "seq > 0"),
