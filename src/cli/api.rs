@@ -18,6 +18,7 @@ use crate::wire::access::{Token, TokenInput, TokenMade};
 use crate::wire::event::Event;
 use crate::wire::node::Node;
 use crate::wire::node_patch::NodePatchInput;
+use crate::wire::rebalance::Rebalance;
 use crate::wire::state::History;
 use crate::wire::task::{Task, TaskEvent};
 use crate::wire::why::Why;
@@ -191,6 +192,16 @@ impl Api {
         patch: &NodePatchInput,
     ) -> Result<Node, ClientError> {
         self.client.send(Method::PATCH, &format!("/nodes/{node}"), patch, DEADLINE).await
+    }
+
+    /// What a rebalance would move now, and how far one is that was asked for.
+    pub(super) async fn proposed_rebalance(&self) -> Result<Rebalance, ClientError> {
+        self.client.get("/rebalance", DEADLINE).await
+    }
+
+    /// Has tasks moved to where they stand better; what it sets out to do.
+    pub(super) async fn rebalance(&self) -> Result<Rebalance, ClientError> {
+        self.client.post("/rebalance", &Value::Null, DEADLINE).await
     }
 
     /// Takes a node out of the cluster; `force` = though it is heard of, or has tasks.

@@ -12,6 +12,7 @@ use super::logs::LogsArgs;
 use super::node::NodeCommand;
 use super::nodes::NodesArgs;
 use super::ps::PsArgs;
+use super::rebalance::RebalanceArgs;
 use super::run::RunArgs;
 use super::serve::{ManagerArgs, WorkerArgs};
 use super::state::StateArgs;
@@ -64,6 +65,8 @@ pub(super) enum Command {
     /// List, drain, label and remove nodes, and let workers join
     #[command(subcommand)]
     Node(NodeCommand),
+    /// Move tasks to nodes on which they stand clearly better
+    Rebalance(RebalanceArgs),
     /// Show which history the manager has; accept one that was restored from a backup
     State(StateArgs),
     /// Say who may speak with the manager from elsewhere
@@ -79,7 +82,7 @@ pub(super) enum Command {
 /// The commands by what they are about.
 const GROUPS: &[(&str, &[&str])] = &[
     ("Tasks", &["run", "ps", "stop", "logs", "events", "why", "inspect"]),
-    ("Cluster", &["nodes", "node", "token", "state"]),
+    ("Cluster", &["nodes", "node", "rebalance", "token", "state"]),
     ("Managers elsewhere", &["login", "context"]),
     ("Server roles", &["manager", "worker"]),
 ];

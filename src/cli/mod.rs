@@ -18,6 +18,7 @@ mod nodes;
 mod output;
 mod progress;
 mod ps;
+mod rebalance;
 mod run;
 #[cfg(test)]
 mod samples;
@@ -77,6 +78,7 @@ fn execute(cli: Cli, environment: &Environment) -> Result<(), CliError> {
         Some(Command::Why(args)) => client(why::execute(args, environment)),
         Some(Command::Nodes(args)) => client(nodes::execute(args, environment)),
         Some(Command::Node(command)) => client(node::execute(command, environment)),
+        Some(Command::Rebalance(args)) => client(rebalance::execute(args, environment)),
         Some(Command::State(args)) => client(state::execute(args, environment)),
         Some(Command::Token(command)) => client(token::execute(command, environment)),
         Some(Command::Login(args)) => client(login::execute(*args, environment)),

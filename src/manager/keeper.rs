@@ -239,6 +239,7 @@ impl Keeper {
         let batch = Batch {
             epoch: self.cluster.epoch,
             revision: self.cluster.revision(),
+            rebalance: self.cluster.rebalance().left,
             tasks: dirty.tasks.iter().filter_map(|id| self.cluster.task(*id)).cloned().collect(),
             forgotten: dirty.forgotten.into_iter().collect(),
             removed: dirty.removed.into_iter().collect(),

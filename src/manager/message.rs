@@ -10,6 +10,7 @@ use crate::store::Error;
 use crate::trust::registry::{Earlier, Refusal as TrustRefusal};
 use crate::trust::{Digest, JoinToken};
 use crate::wire::node::Node;
+use crate::wire::rebalance::Rebalance;
 use crate::wire::state::History;
 use crate::wire::sync::{StreamRequest, SyncAnswer, SyncRequest};
 
@@ -73,6 +74,10 @@ pub enum Message {
         /// What is to be different.
         patch: NodePatch,
     },
+    /// A user wants to see what a rebalance would move.
+    ProposeRebalance,
+    /// An operator wants tasks moved to where they stand better.
+    Rebalance,
     /// An operator takes a node out of the cluster.
     RemoveNode {
         /// Which.
@@ -122,6 +127,8 @@ pub enum Answer {
     Nodes(Vec<Node>),
     /// One node.
     Node(Box<Node>),
+    /// What a rebalance moves.
+    Rebalance(Box<Rebalance>),
 }
 
 /// Why something is not done.

@@ -8,6 +8,7 @@ pub mod message;
 pub mod pipes;
 mod planning;
 mod polls;
+mod rebalance;
 mod restore;
 mod words;
 

@@ -15,6 +15,7 @@ pub(super) fn restore(state: ManagerState, scheduler: SchedulerKind, now: Now) -
         tasks: state.tasks,
         nodes: state.nodes,
         requests: state.requests,
+        rebalance: state.rebalance,
         unreadable: state
             .unreadable
             .into_iter()

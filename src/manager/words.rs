@@ -40,6 +40,8 @@ impl Keeper {
             Message::Nodes => Answer::Nodes(self.nodes(now)),
             Message::Node { node } => self.node(node, now),
             Message::SetNode { node, patch } => self.set_node(node, patch, now),
+            Message::ProposeRebalance => self.propose_rebalance(now),
+            Message::Rebalance => self.rebalance(now),
             Message::RemoveNode { node, force } => self.remove_node(node, *force, now),
             Message::AcceptState => {
                 let applied = self.cluster.apply(&Change::AcceptState, now);

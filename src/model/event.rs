@@ -89,6 +89,8 @@ event_kinds! {
     NodeLost = "node-lost",
     /// An operator changed what a node may do, its labels or what is reserved of it.
     NodeChanged = "node-changed",
+    /// An operator asked for tasks to be moved to where they stand better, or that is over.
+    Rebalance = "rebalance",
     /// An operator took a node out of the cluster.
     NodeRemoved = "node-removed",
     /// An engine does not answer, or answers again.

@@ -6,6 +6,7 @@ pub mod event;
 pub mod node;
 pub mod node_patch;
 pub mod placement;
+pub mod rebalance;
 pub mod state;
 pub mod stats;
 pub mod strict;

@@ -91,6 +91,18 @@ impl Cluster {
         self.client.get(path, PATIENCE).await.unwrap()
     }
 
+    /// What the manager answers when it is asked to do something.
+    pub(crate) async fn post(&self, path: &str) -> Value {
+        self.client.post(path, &Value::Null, PATIENCE).await.unwrap()
+    }
+
+    /// Says whether a node takes tasks.
+    pub(crate) async fn set_availability(&self, node: &str, word: &str) {
+        let wanted = json!({ "Availability": word });
+        let path = format!("/nodes/{node}");
+        let _: Value = self.client.send("PATCH".parse().unwrap(), &path, &wanted, PATIENCE).await.unwrap();
+    }
+
     /// A node's state.
     pub(crate) async fn state_of(&self, node: &str) -> String {
         let nodes = self.get("/nodes").await;

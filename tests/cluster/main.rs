@@ -18,4 +18,6 @@ mod machines;
 #[cfg(test)]
 mod process;
 #[cfg(test)]
+mod rebalancing;
+#[cfg(test)]
 mod trembling;

@@ -54,6 +54,7 @@ pub(crate) struct Disk {
     pub(crate) epoch: u64,
     pub(crate) revision: u64,
     pub(crate) next_seq: u64,
+    pub(crate) rebalance: u32,
     pub(crate) tasks: BTreeMap<TaskId, Task>,
     pub(crate) nodes: BTreeMap<NodeName, Node>,
     pub(crate) requests: BTreeMap<RequestId, (TaskId, String)>,
@@ -105,6 +106,7 @@ impl Manager {
             epoch: 0,
             revision: 0,
             next_seq: 1,
+            rebalance: 0,
             tasks: BTreeMap::new(),
             nodes: BTreeMap::new(),
             requests: BTreeMap::new(),
@@ -128,12 +130,21 @@ impl Manager {
     }
 
     fn restored(&self, now: u64) -> Cluster {
-        let Disk { id, epoch, revision, next_seq, tasks, nodes, requests } = self.disk.clone();
+        let Disk { id, epoch, revision, next_seq, rebalance, tasks, nodes, requests } = self.disk.clone();
         let requests = requests.into_iter().map(|(id, (task, digest))| (id, task, digest)).collect();
         let tasks = tasks.into_values().collect();
         let nodes = nodes.into_values().collect();
-        let restored =
-            Restored { id, epoch, revision, next_seq, tasks, nodes, requests, unreadable: Vec::new() };
+        let restored = Restored {
+            id,
+            epoch,
+            revision,
+            next_seq,
+            rebalance,
+            tasks,
+            nodes,
+            requests,
+            unreadable: Vec::new(),
+        };
         Cluster::restore(restored, self.scheduler, self.clocks.at(now))
     }
 }
@@ -277,7 +288,8 @@ impl World {
         let Some(cluster) = &mut self.manager.cluster else { return Ok(Written::Died) };
         let dirty = cluster.take_dirty();
         let nothing = dirty.tasks.is_empty() && dirty.nodes.is_empty() && dirty.forgotten.is_empty();
-        if nothing && requests.is_empty() {
+        let rebalance = cluster.rebalance().left;
+        if nothing && requests.is_empty() && rebalance == self.manager.disk.rebalance {
             return Ok(Written::Yes);
         }
         if let Some((Point::BeforeWrite, for_ms)) = self.manager.crash {
@@ -290,6 +302,7 @@ impl World {
         }
         let mut disk = self.manager.disk.clone();
         disk.revision = cluster.revision();
+        disk.rebalance = rebalance;
         for task in dirty.tasks.iter().filter_map(|id| cluster.task(*id)) {
             disk.next_seq = disk.next_seq.max(task.seq + 1);
             disk.tasks.insert(task.id, task.clone());

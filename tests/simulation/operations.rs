@@ -4,6 +4,7 @@ use orc::model::container::ContainerStatus;
 use orc::model::id::ContainerId;
 use orc::model::node::Availability;
 use orc::plan::cluster::change::{Change, Force, NodePatch};
+use orc::plan::cluster::rebalance::{MOST_MOVES, propose};
 
 use crate::docker::{Body, Cause, Signal};
 use crate::manager::Reply;
@@ -204,6 +205,7 @@ impl World {
                 self.workers[*node].dead = true;
             }
             Op::SetAvailability { node, to } => return self.set_availability(*node, *to),
+            Op::Rebalance {} => return self.rebalance(),
             Op::ManagerFreezes { for_ms } => {
                 self.manager.frozen_until = self.manager.frozen_until.max(self.now + for_ms);
                 return Ok(self.manager.cluster.is_some());
@@ -225,6 +227,16 @@ impl World {
         let patch = NodePatch { availability: Some(to), force: Force::Yes, ..NodePatch::default() };
         let change = Change::SetNode { node: self.workers[node].name.clone(), patch };
         Ok(self.manager_hears_user(&change)? == Reply::Accepted)
+    }
+
+    /// Whether there was anything to move.
+    fn rebalance(&mut self) -> Checked<bool> {
+        let now = self.manager.clocks.at(self.now);
+        let Some(cluster) = &self.manager.cluster else { return Ok(false) };
+        let proposed = propose(cluster, MOST_MOVES, now).moves.len();
+        let moves = u32::try_from(proposed).expect("a small number");
+        let accepted = self.manager_hears_user(&Change::Rebalance { moves })? == Reply::Accepted;
+        Ok(accepted && moves > 0)
     }
 
     /// The engine's processes go; its containers with them, or not.

@@ -165,6 +165,8 @@ ops! {
     NodeDeath { node: usize },
     /// An operator drains a node, pauses it, or lets it take tasks.
     SetAvailability { node: usize, to: Availability },
+    /// An operator has tasks moved to where they stand better.
+    Rebalance {},
     /// The manager's process stands still.
     ManagerFreezes { for_ms: u64 },
     /// Somebody sets the date of a machine; `node` = number of nodes is the manager's.
@@ -212,7 +214,7 @@ impl Profile {
             hint_loss: random.pick(&[0, 200, 1000]),
             name_clashes: random.chance(150),
             faults_end: random.pick(&[4_000, 20_000, 60_000]),
-            leases: random.pick(&[&[6], &[6, 18]]),
+            leases: random.pick(&[&[6], &[6, 45]]),
         }
     }
 }
@@ -226,7 +228,7 @@ fn draw_op(random: &mut Random, profile: &Profile, wishes: &mut usize, died: &mu
     let node = usize::try_from(random.next() % profile.nodes as u64).expect("an index");
     let for_ms = random.pick(&[300, 2_000, 8_000, 20_000, 45_000]);
     let at = random.pick(&[Point::BeforeWrite, Point::AfterWrite]);
-    match random.between(0, 48) {
+    match random.between(0, 50) {
         0..=4 => Op::Stop { wish },
         5 => Op::Repeat { wish },
         6 => Op::Reuse { wish },
@@ -264,6 +266,7 @@ fn draw_op(random: &mut Random, profile: &Profile, wishes: &mut usize, died: &mu
         }
         45 | 46 => Op::SetAvailability { node, to: random.pick(&Availability::ALL) },
         47 => Op::ManagerFreezes { for_ms },
+        48 | 49 => Op::Rebalance {},
         _ => Op::Exit { wish, code: 1 },
     }
 }

@@ -59,7 +59,7 @@ const EXCUSED: u64 = 60_000;
 
 /// A worker that can do what it should has stopped what it must so long after it could not, milliseconds: a lease, the
 /// grace of a container, and calls that were under way.
-const FENCE_TAKES: u64 = 60_000;
+const FENCE_TAKES: u64 = 90_000;
 
 /// A pass of the planner comes at most so long after a lease has run out, milliseconds.
 const SLACK: u64 = 1_000;

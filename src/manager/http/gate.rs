@@ -55,6 +55,8 @@ pub const TABLE: &[Row] = &[
     (Method::GET, "/nodes/{name}", READ),
     (Method::PATCH, "/nodes/{name}", ADMIN),
     (Method::DELETE, "/nodes/{name}", ADMIN),
+    (Method::GET, "/rebalance", READ),
+    (Method::POST, "/rebalance", ADMIN),
     (Method::POST, "/nodes/{name}/tasks", NodeOr(Role::Operate)),
     (Method::DELETE, "/nodes/{name}/tasks/{id}", NodeOr(Role::Operate)),
     (Method::POST, "/nodes/{name}/sync", Node),

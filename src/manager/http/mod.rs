@@ -6,6 +6,7 @@ pub mod join;
 pub mod logs;
 pub mod nodes;
 pub mod readiness;
+pub mod rebalance;
 pub mod state;
 pub mod tasks;
 pub mod tokens;
@@ -33,6 +34,7 @@ pub const ROUTES: &[&str] = &[
     "GET /events",
     "GET /nodes",
     "GET, PATCH and DELETE /nodes/{name}",
+    "GET and POST /rebalance",
     "GET and POST /tokens",
     "DELETE /tokens/{id}",
     "POST /nodes/{name}/tasks",
@@ -63,6 +65,7 @@ pub fn router(manager: Manager) -> Router {
         .routes(routes!(nodes::list))
         .routes(routes!(nodes::get, nodes::change, nodes::remove))
         .routes(routes!(nodes::submit))
+        .routes(routes!(rebalance::get, rebalance::begin))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
         .routes(routes!(join::join))

@@ -11,7 +11,10 @@ use crate::model::time::{Now, Timestamp};
 impl Cluster {
     /// Makes a change, or says why not. The only way in which a cluster changes.
     pub fn apply(&mut self, change: &Change, now: Now) -> Result<Applied, Refusal> {
-        let of_user = matches!(change, Change::Submit(_) | Change::Stop { .. } | Change::RemoveNode { .. });
+        let of_user = matches!(
+            change,
+            Change::Submit(_) | Change::Stop { .. } | Change::RemoveNode { .. } | Change::Rebalance { .. }
+        );
         if let Some(why) = self.safe_mode().filter(|_| of_user) {
             return Err(Refusal::SafeMode(why));
         }
@@ -21,6 +24,8 @@ impl Cluster {
             Change::Heard(heard) => self.heard(heard, now),
             Change::SetNode { node, patch } => self.set_node(node, patch, now),
             Change::RemoveNode { node, force } => self.remove_node(node, *force, now),
+            Change::Rebalance { moves } => Ok(self.begin_rebalance(*moves, now)),
+            Change::Balanced => Ok(self.end_rebalance(now)),
             Change::AcceptState => self.accept_state(now),
             Change::Awoke => Ok(self.awoke(now)),
             Change::Report { node, report } => Ok(self.report(node, report, now)),

@@ -3,6 +3,7 @@
 use super::Cluster;
 use super::apply::about;
 use super::change::Applied;
+use super::rebalance::Rebalance;
 use crate::model::event::{Event, EventKind};
 use crate::model::id::{NodeName, TaskId};
 use crate::model::node::NodeState;
@@ -187,12 +188,42 @@ impl Cluster {
     }
 
     fn note_move(&mut self, id: TaskId, why: Move, now: Now) {
-        if why == Move::Lost {
-            self.moved.insert(id, now.moment);
-            if let Some(task) = self.tasks.get_mut(&id) {
-                task.moved_at = Some(now.wall);
+        match why {
+            Move::Lost => {
+                self.moved.insert(id, now.moment);
+                if let Some(task) = self.tasks.get_mut(&id) {
+                    task.moved_at = Some(now.wall);
+                }
             }
+            Move::Rebalance => {
+                self.rebalance.left = self.rebalance.left.saturating_sub(1);
+                self.rebalance.moved.insert(id);
+            }
+            Move::Drain => {}
         }
+    }
+
+    /// Lets so many tasks move to where they stand better.
+    pub(super) fn begin_rebalance(&mut self, moves: u32, now: Now) -> Applied {
+        if moves == self.rebalance.left {
+            return Applied::Ignored;
+        }
+        self.rebalance = Rebalance { left: moves, ..Rebalance::default() };
+        let message = match moves {
+            0 => "an operator's rebalance has nothing to move".to_owned(),
+            1 => "an operator asked for a rebalance: 1 task moves".to_owned(),
+            many => format!("an operator asked for a rebalance: {many} tasks move"),
+        };
+        Applied::Changed(vec![of_cluster(message, now)])
+    }
+
+    /// Ends a rebalance that has nothing left to do, whatever it was still allowed.
+    pub(super) fn end_rebalance(&mut self, now: Now) -> Applied {
+        if !self.rebalance.goes_on() {
+            return Applied::Ignored;
+        }
+        self.rebalance = Rebalance::default();
+        Applied::Changed(vec![of_cluster("the rebalance is over".to_owned(), now)])
     }
 
     /// Whether a task's former node is heard of and has it still.
@@ -203,10 +234,15 @@ impl Cluster {
     }
 }
 
+fn of_cluster(message: String, now: Now) -> Event {
+    let (at, kind) = (now.wall, EventKind::Rebalance);
+    Event { at, task: None, node: None, attempt: 0, kind, exit_code: None, message }
+}
+
 fn reason(why: Move, from: &NodeName) -> String {
     match why {
         Move::Lost => format!("{from} is not heard of"),
         Move::Drain => format!("{from} is being drained"),
-        Move::Rebalance => format!("there is more room than on {from}"),
+        Move::Rebalance => format!("it stands better there than on {from}"),
     }
 }

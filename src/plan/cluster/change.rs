@@ -39,6 +39,13 @@ pub enum Change {
         /// Whether it may be one that is still heard of, or that has tasks.
         force: Force,
     },
+    /// An operator wants tasks moved to where they stand clearly better.
+    Rebalance {
+        /// How many moves that may take: as many as were proposed.
+        moves: u32,
+    },
+    /// The planner finds nothing left to do of a rebalance.
+    Balanced,
     /// An operator has this manager's history go on, although workers know a later one.
     AcceptState,
     /// The manager itself stood still for so long that it may have missed every worker's word.

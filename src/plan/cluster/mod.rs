@@ -10,6 +10,7 @@ mod apply_nodes;
 pub mod change;
 mod delta;
 mod moves;
+pub mod rebalance;
 pub mod reconcile;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub use self::delta::Delta;
+use self::rebalance::Rebalance;
 use super::schedule::{Candidate, Description, Pass, Usage};
 use crate::model::id::{ClusterId, NodeName, RequestId, TaskId};
 use crate::model::node::{Life, Node, NodeLoad, SchedulerKind};
@@ -59,6 +61,8 @@ pub struct Cluster {
     stuck: BTreeMap<TaskId, String>,
     /// When each task was moved off a lost node last, as far as that still matters.
     moved: BTreeMap<TaskId, Moment>,
+    /// What an operator's rebalance may still do.
+    rebalance: Rebalance,
     /// Finished tasks by when they finished.
     finished: BTreeSet<(Timestamp, TaskId)>,
     last_placed: Option<NodeName>,
@@ -124,6 +128,7 @@ impl Cluster {
             leaving: BTreeSet::new(),
             stuck: BTreeMap::new(),
             moved: BTreeMap::new(),
+            rebalance: Rebalance { left: start.rebalance, ..Rebalance::default() },
             finished: BTreeSet::new(),
             last_placed: None,
             dirty: Dirty::default(),
@@ -203,6 +208,11 @@ impl Cluster {
         &self.stuck
     }
 
+    /// What an operator's rebalance may still do.
+    pub const fn rebalance(&self) -> &Rebalance {
+        &self.rebalance
+    }
+
     /// Why nothing is decided, in words; `None` = all is as it should be.
     pub fn safe_mode(&self) -> Option<String> {
         let (epoch, revision) = self.ahead?;
@@ -247,6 +257,8 @@ pub struct Restored {
     pub tasks: Vec<Task>,
     /// Every node.
     pub nodes: Vec<Node>,
+    /// Moves that an operator's rebalance may still begin.
+    pub rebalance: u32,
     /// Every accepted request: its task and the digest of what was asked.
     pub requests: Vec<(RequestId, TaskId, String)>,
     /// Every task that cannot be read, and its name.

@@ -35,7 +35,7 @@ pub(super) fn leaving_tasks(cluster: &Cluster, now: Now) -> impl Iterator<Item =
                 Some(Change::Released { task: task.id, how })
             }
             (Meanwhile::Keep, Some(member)) => {
-                let why = stays(former, member)?;
+                let why = stays(former, member).or_else(|| forsaken(cluster, task, former, member))?;
                 Some(Change::TakeBack { task: task.id, why })
             }
             (Meanwhile::Keep, None) => None,
@@ -77,6 +77,14 @@ fn stays(former: &Predecessor, member: &Member) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// Why a task that only stands better elsewhere should not wait for a node that has gone meanwhile.
+fn forsaken(cluster: &Cluster, task: &Task, former: &Predecessor, member: &Member) -> Option<String> {
+    let to = cluster.nodes.get(task.node.as_ref()?)?;
+    let gone = to.node.state == NodeState::Unreachable && member.node.state != NodeState::Unreachable;
+    (gone && former.why == Move::Rebalance)
+        .then(|| format!("stays on {}, for {} is not heard of", former.node, to.node.name))
 }
 
 /// The moves to begin now.

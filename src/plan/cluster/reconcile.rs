@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::Cluster;
 use super::change::Change;
 use super::moves::{leaving_tasks, moves};
+use super::rebalance::next_moves;
 use crate::model::node::NodeState;
 use crate::model::state::Desired;
 use crate::model::task::Task;
@@ -45,6 +46,10 @@ pub fn reconcile(cluster: &Cluster, patience: Patience, now: Now) -> Vec<Change>
     let mut pass = None;
     changes.extend(moves(cluster, &mut pass, now));
     changes.extend(pending_tasks(cluster, &mut pass));
+    if changes.is_empty() {
+        // What must move, and what waits for a place, goes first.
+        changes.extend(next_moves(cluster, now));
+    }
     changes.extend(old_tasks(cluster, patience.retention, now));
     changes.truncate(PASS);
     changes

@@ -50,6 +50,7 @@ impl World {
             tasks: Vec::new(),
             nodes: Vec::new(),
             requests: Vec::new(),
+            rebalance: 0,
             unreadable: Vec::new(),
         };
         Self { cluster: Cluster::restore(empty, SchedulerKind::Roundrobin, now), now }
@@ -305,6 +306,7 @@ fn a_manager_that_starts_grants_every_node_a_whole_lease() {
         tasks: Vec::new(),
         nodes,
         requests: Vec::new(),
+        rebalance: 0,
         unreadable: Vec::new(),
     };
     world.cluster = Cluster::restore(start, SchedulerKind::Roundrobin, world.now);
@@ -495,6 +497,7 @@ mod moves {
             tasks: cluster.tasks().cloned().collect(),
             nodes: cluster.nodes().map(|member| Node { lease: given, ..member.node.clone() }).collect(),
             requests: Vec::new(),
+            rebalance: 0,
             unreadable: Vec::new(),
         };
         world.cluster = Cluster::restore(restored, SchedulerKind::Roundrobin, world.now);

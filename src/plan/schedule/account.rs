@@ -64,7 +64,7 @@ impl View<'_> {
         fit.collect()
     }
 
-    fn cost(&self, at: usize, ask: &Ask) -> Cost {
+    pub(super) fn cost(&self, at: usize, ask: &Ask) -> Cost {
         let standing = Standing::of(&self.nodes.open[at]);
         match self.kind {
             SchedulerKind::Roundrobin => (f64::from(u8::from(at < self.next)), 0.0),
@@ -75,7 +75,7 @@ impl View<'_> {
         }
     }
 
-    fn points(&self, node: &Candidate, spec: &TaskSpec) -> Points {
+    pub(super) fn points(&self, node: &Candidate, spec: &TaskSpec) -> Points {
         self.points_each(node, spec).map(|(_, points)| points).sum()
     }
 
@@ -92,7 +92,7 @@ impl View<'_> {
     }
 
     /// How preferences and the scheduler see an open node. `turn` is what `roundrobin` says of it.
-    fn score(&self, at: usize, spec: &TaskSpec, ask: &Ask, turn: &str) -> String {
+    pub(super) fn score(&self, at: usize, spec: &TaskSpec, ask: &Ask, turn: &str) -> String {
         let rule = self.rule(at, ask, turn);
         if spec.placement.preferences.is_empty() {
             return rule;

@@ -6,6 +6,7 @@
 
 mod account;
 mod amount;
+mod better;
 mod binpack;
 mod epvm;
 mod explain;
@@ -32,6 +33,7 @@ use crate::model::id::NodeName;
 use crate::model::node::{Availability, NodeLoad, NodeState};
 use crate::model::spec::{Protocol, TaskSpec};
 
+pub use better::Better;
 pub use explain::Unplaceable;
 pub use kin::Kin;
 pub use pass::{Pass, Placed};

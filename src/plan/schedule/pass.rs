@@ -21,19 +21,19 @@ use crate::model::spec::TaskSpec;
 /// Places tasks on nodes as they are at one moment, and counts in what it has placed.
 #[derive(Debug, Clone)]
 pub struct Pass {
-    kind: SchedulerKind,
-    nodes: Nodes,
+    pub(super) kind: SchedulerKind,
+    pub(super) nodes: Nodes,
     /// Which of the open nodes match whose constraints.
     fields: Fields,
     /// How many tasks are where, for preferences.
-    tallies: Tallies,
-    /// The node of each placement so far.
-    placements: Vec<usize>,
+    pub(super) tallies: Tallies,
+    /// The node of each placement so far, and of each task that was counted out.
+    pub(super) placements: Vec<usize>,
     /// The turn of `roundrobin`.
-    next: usize,
+    pub(super) next: usize,
     /// Why none fits, for all that was asked for in vain since the last placement: a thousand tasks that wait
     /// for the same thing are explained once.
-    refused: BTreeMap<Want, Unplaceable>,
+    pub(super) refused: BTreeMap<Want, Unplaceable>,
 }
 
 /// Where a task goes.
@@ -104,7 +104,7 @@ impl Pass {
 
     /// Of the nodes that `spec` may be on and that have room, those that it likes best; of these the best by the
     /// scheduler's rule.
-    fn choose(&mut self, spec: &TaskSpec, ask: &Ask) -> Option<usize> {
+    pub(super) fn choose(&mut self, spec: &TaskSpec, ask: &Ask) -> Option<usize> {
         self.fields.prepare(&spec.placement, &self.nodes, likeness(self.kind), &self.placements);
         self.tallies.prepare(spec, &self.nodes);
         let ranked = self.fields.ranked(spec, &self.tallies);
@@ -116,7 +116,7 @@ impl Pass {
         })
     }
 
-    fn account(&self, chosen: usize, spec: &TaskSpec, ask: &Ask) -> Reasoning {
+    pub(super) fn account(&self, chosen: usize, spec: &TaskSpec, ask: &Ask) -> Reasoning {
         let view = View { kind: self.kind, nodes: &self.nodes, tallies: &self.tallies, next: self.next };
         view.account(chosen, spec, ask, || self.fields.left_out(&spec.placement))
     }

@@ -55,6 +55,13 @@ impl Tally {
         self.total += tasks;
     }
 
+    fn take_away(&mut self, place: &Place) {
+        if let Some(tasks) = self.counts.get_mut(place).filter(|tasks| **tasks > 0) {
+            *tasks -= 1;
+            self.total -= 1;
+        }
+    }
+
     /// What a spread of `weight` gives to a node at `place`.
     fn points(&self, place: &Place, weight: Points) -> Points {
         let here = self.counts.get(place).copied().unwrap_or_default();
@@ -110,11 +117,24 @@ impl Tallies {
 
     /// Counts in a task that was placed on `node`.
     pub(super) fn placed(&mut self, node: &Candidate, spec: &TaskSpec) {
-        for ((fact, label), tally) in &mut self.0 {
-            if label.as_ref().is_none_or(|(name, value)| spec.labels.get(name) == Some(value)) {
-                tally.add(text(node, fact), 1);
-            }
+        for (fact, tally) in self.counting(spec) {
+            tally.add(text(node, fact), 1);
         }
+    }
+
+    /// Counts out a task that was on `node`.
+    pub(super) fn left(&mut self, node: &Candidate, spec: &TaskSpec) {
+        for (fact, tally) in self.counting(spec) {
+            tally.take_away(&text(node, fact));
+        }
+    }
+
+    /// Those in which a task that wants `spec` counts.
+    fn counting(&mut self, spec: &TaskSpec) -> impl Iterator<Item = (&Fact, &mut Tally)> {
+        let counts = |label: &Option<(String, String)>| {
+            label.as_ref().is_none_or(|(name, value)| spec.labels.get(name) == Some(value))
+        };
+        self.0.iter_mut().filter(move |((_, label), _)| counts(label)).map(|((fact, _), tally)| (fact, tally))
     }
 }
 

@@ -10,7 +10,7 @@ use super::{Candidate, Description, Pass, Placed, Unplaceable, Usage, binpack, e
 use crate::model::decision::Reasoning;
 use crate::model::id::NodeName;
 use crate::model::node::{Availability, NodeLoad, NodeState, SchedulerKind};
-use crate::model::placement::{Fact, Placement, Spread, Wish};
+use crate::model::placement::{Fact, Placement, Preference, Spread, Weight, Wish};
 use crate::model::spec::{HostPort, Port, PublishMode, TaskSpec};
 
 const GIB: u64 = 1 << 30;
@@ -881,6 +881,71 @@ mod properties {
                     .sum();
                 prop_assert_eq!(told, count, "{}", refusal);
             }
+        }
+    }
+}
+
+/// Whether a task stands better elsewhere: what is moved, and how much of it.
+mod better {
+    use super::*;
+
+    /// Moves a task as often as it is clearly better on another node than on `from`; how often, and where to.
+    fn moved(pass: &mut Pass, spec: &TaskSpec, from: &str) -> Vec<String> {
+        let mut places = Vec::new();
+        while let Some(better) = pass.better(spec, &name(from)) {
+            assert!(places.len() < 100, "it never ends");
+            pass.carry_over(spec, &name(from), &better.node);
+            places.push(better.node.to_string());
+        }
+        places
+    }
+
+    #[test]
+    fn greedy_moves_a_part_of_what_is_measured_and_not_all_of_it() {
+        let nodes = vec![used("n1", 9, 0.0, 0, 0.9), used("n2", 0, 0.0, 0, 0.0)];
+        let mut pass = Pass::new(SchedulerKind::Greedy, nodes, None);
+        assert_eq!(moved(&mut pass, &unlimited(), "n1"), ["n2"; 4], "each is taken to use a ninth of it");
+        assert_eq!(moved(&mut pass, &unlimited(), "n2"), [""; 0], "and none comes back");
+        let alone = vec![used("n1", 1, 0.0, 0, 0.9), used("n2", 0, 0.0, 0, 0.0)];
+        let mut pass = Pass::new(SchedulerKind::Greedy, alone, None);
+        assert_eq!(moved(&mut pass, &unlimited(), "n1"), [""; 0], "its load would only be elsewhere");
+    }
+
+    #[test]
+    fn epvm_moves_what_costs_a_tenth_less_elsewhere() {
+        let nodes = vec![used("n1", 3, 4.0, 0, 0.0), used("n2", 1, 1.0, 0, 0.0)];
+        let mut pass = Pass::new(SchedulerKind::Epvm, nodes, None);
+        assert_eq!(moved(&mut pass, &spec(1.0, 0), "n1"), ["n2"]);
+        assert_eq!(moved(&mut pass, &spec(1.0, 0), "n2"), [""; 0]);
+    }
+
+    #[test]
+    fn a_look_leaves_all_as_it_was() {
+        for kind in SchedulerKind::ALL {
+            let nodes = vec![used("n1", 4, 2.0, 4 * GIB, 0.5), used("n2", 1, 0.5, GIB, 0.125)];
+            let mut pass = Pass::new(kind, nodes.clone(), None);
+            let first = pass.better(&spec(0.5, GIB), &name("n1"));
+            for _ in 0..10 {
+                assert_eq!(pass.better(&spec(0.5, GIB), &name("n1")), first, "{kind:?}");
+            }
+            let prices: Vec<u64> = pass.prices().map(|(_, price)| price).collect();
+            let before: Vec<u64> = Pass::new(kind, nodes, None).prices().map(|(_, price)| price).collect();
+            assert_eq!(prices, before, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_spread_evens_out_once_it_is_worth_a_twentieth_of_its_points() {
+        let wish = Wish::Spread(Spread { over: Fact::Name, of: None });
+        let placement = Placement {
+            preferences: vec![Preference { wish, weight: Weight::default() }],
+            ..Placement::default()
+        };
+        let spec = TaskSpec { placement, ..unlimited() };
+        for (here, there, moves) in [(5, 1, 2), (2, 1, 0), (100, 97, 0), (100, 85, 3)] {
+            let nodes = vec![used("n1", here, 0.0, 0, 0.0), used("n2", there, 0.0, 0, 0.0)];
+            let mut pass = Pass::new(SchedulerKind::Binpack, nodes, None);
+            assert_eq!(moved(&mut pass, &spec, "n1").len(), moves, "{here} and {there}");
         }
     }
 }

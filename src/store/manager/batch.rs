@@ -25,6 +25,8 @@ pub struct Batch {
     pub epoch: u64,
     /// The cluster's revision after these changes.
     pub revision: u64,
+    /// Moves that an operator's rebalance may still begin after them.
+    pub rebalance: u32,
     /// Whole tasks, new or changed. Of one that is there already, what never changes is not written again: its
     /// spec, its identifier, when it was accepted and where it is pinned.
     pub tasks: Vec<Task>,
@@ -66,6 +68,7 @@ impl Batch {
         let counts = json!({
             "epoch": self.epoch,
             "revision": self.revision,
+            "rebalance": self.rebalance,
             "last_task": self.tasks.iter().map(|task| task.seq).max().unwrap_or(0),
             "last_event": self.events.iter().map(|event| event.seq).max().unwrap_or(0),
         });
@@ -78,6 +81,7 @@ const COUNT: &str = "
     UPDATE meta SET
         epoch = max(epoch, value ->> 'epoch'),
         revision = value ->> 'revision',
+        rebalance = value ->> 'rebalance',
         last_task = max(last_task, value ->> 'last_task'),
         last_event = max(last_event, value ->> 'last_event')
     FROM json_each(?)";

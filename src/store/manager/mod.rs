@@ -63,6 +63,8 @@ pub struct ManagerState {
     pub next_task_seq: u64,
     /// For the next [`StoredEvent::seq`].
     pub next_event_seq: u64,
+    /// Moves that an operator's rebalance may still begin.
+    pub rebalance: u32,
     /// In order of [`Task::seq`].
     pub tasks: Vec<Task>,
     /// Tasks and nodes that must be left alone. Their names are still taken.
@@ -160,6 +162,7 @@ struct MetaRow {
     revision: u64,
     last_task: u64,
     last_event: u64,
+    rebalance: u32,
 }
 
 async fn read_state(database: &mut Database) -> Result<ManagerState, Error> {
@@ -186,6 +189,7 @@ async fn read_state(database: &mut Database) -> Result<ManagerState, Error> {
         revision: meta.revision,
         next_task_seq: meta.last_task + 1,
         next_event_seq: meta.last_event + 1,
+        rebalance: meta.rebalance,
         tasks: tasks.items,
         unreadable: tasks.unreadable.into_iter().chain(nodes.unreadable).collect(),
         nodes: nodes.items,

@@ -210,7 +210,7 @@ async fn a_changed_task_replaces_all_of_its_row_that_can_change() {
     ready.availability = crate::model::node::Availability::Active;
     ready.facts.engine = String::new();
     ready.events_seen = 99;
-    ready.lease = Duration::from_secs(60);
+    ready.lease = Duration::from_mins(1);
     fixture.store.commit(&Batch { nodes: vec![ready.clone()], ..Batch::default() }).await.unwrap();
     assert_eq!(fixture.store.load().await.unwrap().nodes, [ready]);
 }
@@ -383,13 +383,13 @@ async fn a_stream_goes_on_over_pages_and_holds_up_no_writer() {
 
 /// Each statement breaks one rule; the words are of SQLite's message.
 const BREACHES: &[(&str, &str)] = &[
-    ("INSERT INTO meta SELECT 2, cluster, 1, 1, 1, 1, created_at, opened_at FROM meta", "one = 1"),
+    ("INSERT INTO meta SELECT 2, cluster, 1, 1, 1, 1, created_at, opened_at, 0 FROM meta", "one = 1"),
     ("UPDATE meta SET epoch = epoch - 1", "never go back"),
     ("UPDATE meta SET revision = revision - 1", "never go back"),
     ("UPDATE meta SET last_task = last_task - 1", "never go back"),
     ("UPDATE meta SET last_event = last_event - 1", "never go back"),
     ("UPDATE meta SET cluster = '00000000-0000-0000-0000-000000000000'", "never go back"),
-    ("INSERT INTO meta SELECT 1, 'c', 1, 1, 1, 1, created_at, opened_at FROM meta", "length(cluster)"),
+    ("INSERT INTO meta SELECT 1, 'c', 1, 1, 1, 1, created_at, opened_at, 0 FROM meta", "length(cluster)"),
     ("UPDATE meta SET opened_at = 'now'", "opened_at GLOB"),
     ("UPDATE meta SET created_at = 'now'", "created_at GLOB"),
     ("UPDATE nodes SET facts = '{'", "json_valid(facts)"),
@@ -399,6 +399,7 @@ const BREACHES: &[(&str, &str)] = &[
     ("UPDATE nodes SET seen_at = '2026-11-22'", "seen_at GLOB"),
     ("UPDATE nodes SET events_seen = -1", "events_seen"),
     ("UPDATE nodes SET lease_ms = -1", "lease_ms"),
+    ("UPDATE meta SET rebalance = -1", "rebalance"),
     ("UPDATE nodes SET name = NULL", "NOT NULL"),
     ("DELETE FROM nodes", "FOREIGN KEY"),
     ("UPDATE tasks SET seq = 0", "seq > 0"),

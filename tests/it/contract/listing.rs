@@ -114,6 +114,8 @@ async fn the_document_of_the_api_lists_every_route_and_every_route_is_there() {
         "GET /nodes/{name}",
         "PATCH /nodes/{name}",
         "DELETE /nodes/{name}",
+        "GET /rebalance",
+        "POST /rebalance",
         "POST /nodes/{name}/tasks",
         "POST /nodes/{name}/certificate",
         "POST /join",

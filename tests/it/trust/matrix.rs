@@ -230,6 +230,8 @@ fn the_table_says_what_was_decided() {
         GET /nodes/{name}: Role(Read)
         PATCH /nodes/{name}: Role(Admin)
         DELETE /nodes/{name}: Role(Admin)
+        GET /rebalance: Role(Read)
+        POST /rebalance: Role(Admin)
         POST /nodes/{name}/tasks: NodeOr(Operate)
         DELETE /nodes/{name}/tasks/{id}: NodeOr(Operate)
         POST /nodes/{name}/sync: Node
