@@ -6,13 +6,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use serde_json::Value;
 
 use super::contexts::{Context, Contexts, LOCAL, no_place};
 use super::error::CliError;
-use super::output;
 use super::target::Environment;
+use super::{output, unseen};
 use crate::client::Client;
 use crate::trust::client::first_look;
 use crate::trust::{ApiToken, Digest};
@@ -63,7 +62,7 @@ pub(super) async fn execute(args: LoginArgs, environment: &Environment) -> Resul
     let token = match &args.token_file {
         Some(file) => fs::read_to_string(file)
             .map_err(|error| CliError::Failed(format!("{} cannot be read: {error}", file.display())))?,
-        None => ask_for_token()?,
+        None => ask_for_token().await?,
     };
     let token: ApiToken = token.trim().parse().map_err(CliError::Failed)?;
     let context =
@@ -122,20 +121,13 @@ async fn confirmed(manager: &Client, known: Option<&str>) -> Result<Digest, CliE
 }
 
 /// The token from stdin: typed unseen on a terminal.
-fn ask_for_token() -> Result<String, CliError> {
+async fn ask_for_token() -> Result<String, CliError> {
     let stdin = io::stdin();
-    let mut token = String::new();
-    if !stdin.is_terminal() {
-        stdin.lock().read_line(&mut token)?;
-        return Ok(token);
+    if stdin.is_terminal() {
+        output::note("Token (it is not shown):");
+        return unseen::read_line("not logged in: nothing has changed").await;
     }
-    output::note("Token (it is not shown):");
-    let shown = tcgetattr(&stdin).map_err(io::Error::from)?;
-    let mut unseen = shown.clone();
-    unseen.local_modes.remove(LocalModes::ECHO);
-    tcsetattr(&stdin, OptionalActions::Flush, &unseen).map_err(io::Error::from)?;
-    let read = stdin.lock().read_line(&mut token);
-    tcsetattr(&stdin, OptionalActions::Now, &shown).map_err(io::Error::from)?;
-    read?;
+    let mut token = String::new();
+    stdin.lock().read_line(&mut token)?;
     Ok(token)
 }

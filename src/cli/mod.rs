@@ -29,6 +29,7 @@ mod stop;
 mod table;
 mod target;
 mod token;
+mod unseen;
 mod values;
 mod watch;
 mod why;

@@ -5,6 +5,7 @@ mod listing;
 mod running;
 mod stand_in;
 mod stopping;
+mod typing;
 mod usage;
 
 use std::process::{Output, Stdio};
