@@ -6,15 +6,14 @@ mod tests;
 
 use std::fs;
 
-use serde::Serialize;
 use sqlx::migrate::Migrator;
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection, SqlitePool};
 
 use super::ballast::Ballast;
-use super::column::to_json;
 use super::connect::{self, BUSY};
 use super::error::Error;
 use super::files::{Paths, Watch};
+use super::insert::{Parameter, Statement};
 
 /// Bytes of log above which it is cut at the next chance. SQLite itself begins it anew at 16 MB unless a reader
 /// is in the way.
@@ -30,21 +29,6 @@ const LOG_ALARM: u64 = 64 << 20;
 /// even a small one changes.
 const LOOK_EVERY: usize = 1 << 20;
 const LEAST_COMMIT: usize = 64 << 10;
-
-/// One statement of a batch. Its only parameter is JSON, so that one text serves any number of rows and is
-/// prepared once.
-#[derive(Debug)]
-pub(super) struct Statement {
-    /// Takes its rows from `json_each(?)`.
-    pub(super) sql: &'static str,
-    /// An array of rows.
-    pub(super) json: String,
-}
-
-/// The statement that writes `rows`, if there are any.
-pub(super) fn rows(sql: &'static str, rows: &[impl Serialize]) -> Option<Statement> {
-    (!rows.is_empty()).then(|| Statement { sql, json: to_json(&rows) })
-}
 
 /// What becomes of an emptied log's room on the disk.
 #[derive(Debug, Clone, Copy)]
@@ -115,7 +99,7 @@ impl Database {
                 result = self.transaction(statements).await;
             }
         }
-        let written: usize = statements.iter().map(|statement| statement.json.len()).sum();
+        let written: usize = statements.iter().map(Statement::bytes).sum();
         self.unlooked += written.max(LEAST_COMMIT);
         if self.unlooked < LOOK_EVERY && self.ballast.is_held() {
             return result;
@@ -245,17 +229,23 @@ impl Database {
     }
 }
 
-/// One trip to SQLite's thread for a whole transaction. The texts are constants and there are few mixtures of
-/// them, so that each mixture is prepared only once too.
+/// One trip to SQLite's thread for a whole transaction. There are few texts and few mixtures of them, so that each mixture
+/// is prepared only once too.
 async fn run(writer: &mut SqliteConnection, statements: &[Statement]) -> Result<(), sqlx::Error> {
     let mut sql = "BEGIN IMMEDIATE;".to_owned();
     for statement in statements {
-        sql.push_str(statement.sql);
+        sql.push_str(&statement.sql);
         sql.push(';');
     }
     sql.push_str("COMMIT");
     let query = sqlx::query(AssertSqlSafe(sql));
-    let query = statements.iter().fold(query, |query, statement| query.bind(statement.json.as_str()));
+    let parameters = statements.iter().flat_map(|statement| &statement.parameters);
+    let query = parameters.fold(query, |query, parameter| match parameter {
+        Parameter::Null => query.bind(None::<i64>),
+        Parameter::Integer(number) => query.bind(number),
+        Parameter::Real(number) => query.bind(number),
+        Parameter::Text(text) => query.bind(text.as_str()),
+    });
     query.execute(writer).await.map(drop)
 }
 

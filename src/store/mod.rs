@@ -11,6 +11,7 @@ mod database;
 mod error;
 mod event;
 mod files;
+mod insert;
 pub mod manager;
 #[cfg(test)]
 mod samples;

@@ -8,6 +8,7 @@ use sqlx::migrate::{Migration, MigrationType};
 use tempfile::TempDir;
 
 use super::*;
+use crate::store::insert::rows;
 
 const KEPT: &str = "CREATE TABLE kept (number INTEGER NOT NULL, text TEXT NOT NULL) STRICT";
 

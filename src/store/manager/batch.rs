@@ -1,14 +1,12 @@
 //! What a manager writes at a time.
 
-use serde_json::json;
-
 use crate::model::access::{Admission, Token};
 use crate::model::decision::Decision;
 use crate::model::id::{NodeName, TaskId};
 use crate::model::node::Node;
 use crate::model::request::Request;
 use crate::model::task::Task;
-use crate::store::database::{Statement, rows};
+use crate::store::insert::{Parameter, Statement, rows};
 
 use super::access_row::{self, AdmissionRow, TokenRow};
 use super::decision_row::{self, DecisionRow};
@@ -57,34 +55,31 @@ impl Batch {
         let mut statements = Vec::new();
         statements.extend(rows(FORGET_EVENTS, &self.forgotten));
         statements.extend(rows(FORGET_TASKS, &self.forgotten));
-        statements.extend(rows(node_row::UPSERT, &all(&self.nodes, NodeRow::from)));
-        statements.extend(rows(task_row::UPSERT, &all(ended.into_iter().chain(live), TaskRow::from)));
+        statements.extend(node_row::UPSERT.all(&all(&self.nodes, NodeRow::from)));
+        statements.extend(task_row::UPSERT.all(&all(ended.into_iter().chain(live), TaskRow::from)));
         statements.extend(rows(REMOVE_NODES, &self.removed));
-        statements.extend(rows(request_row::INSERT, &all(&self.requests, RequestRow::from)));
-        statements.extend(rows(decision_row::INSERT, &all(&self.decisions, DecisionRow::from)));
-        statements.extend(rows(event_row::INSERT, &all(&self.events, ManagerEventRow::from)));
+        statements.extend(request_row::INSERT.all(&all(&self.requests, RequestRow::from)));
+        statements.extend(decision_row::INSERT.all(&all(&self.decisions, DecisionRow::from)));
+        statements.extend(event_row::INSERT.all(&all(&self.events, ManagerEventRow::from)));
         statements.extend(rows(access_row::UPSERT_TOKENS, &all(&self.tokens, TokenRow::from)));
         statements.extend(rows(access_row::UPSERT_ADMISSIONS, &all(&self.admissions, AdmissionRow::from)));
-        let counts = json!({
-            "epoch": self.epoch,
-            "revision": self.revision,
-            "rebalance": self.rebalance,
-            "last_task": self.tasks.iter().map(|task| task.seq).max().unwrap_or(0),
-            "last_event": self.events.iter().map(|event| event.seq).max().unwrap_or(0),
-        });
-        statements.extend(rows(COUNT, &[counts]));
+        statements.push(self.counts());
         statements
+    }
+
+    fn counts(&self) -> Statement {
+        let last_task = self.tasks.iter().map(|task| task.seq).max().unwrap_or(0);
+        let last_event = self.events.iter().map(|event| event.seq).max().unwrap_or(0);
+        let counts = [self.epoch, self.revision, self.rebalance.into(), last_task, last_event];
+        let parameters = counts.map(|count| Parameter::Integer(i64::try_from(count).unwrap_or(i64::MAX)));
+        Statement { sql: COUNT.into(), parameters: parameters.into() }
     }
 }
 
 const COUNT: &str = "
     UPDATE meta SET
-        epoch = max(epoch, value ->> 'epoch'),
-        revision = value ->> 'revision',
-        rebalance = value ->> 'rebalance',
-        last_task = max(last_task, value ->> 'last_task'),
-        last_event = max(last_event, value ->> 'last_event')
-    FROM json_each(?)";
+        epoch = max(epoch, ?), revision = ?, rebalance = ?, last_task = max(last_task, ?),
+        last_event = max(last_event, ?)";
 
 const FORGET_EVENTS: &str = "DELETE FROM events WHERE task IN (SELECT value FROM json_each(?))";
 

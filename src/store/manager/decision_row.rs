@@ -7,6 +7,7 @@ use sqlx::FromRow;
 
 use crate::model::decision::Decision;
 use crate::store::column::{json, optional, text, time, to_json, word};
+use crate::store::insert::Insert;
 use crate::store::scan::Stored;
 
 /// One row of `decisions`, columns as in its migration.
@@ -19,12 +20,8 @@ pub(super) struct DecisionRow {
     reasoning: String,
 }
 
-/// Takes an array of rows.
-pub(super) const INSERT: &str = "
-    WITH input AS MATERIALIZED (SELECT value FROM json_each(?))
-    INSERT INTO decisions (task, placement, at, node, reasoning)
-    SELECT value ->> 'task', value ->> 'placement', value ->> 'at', value ->> 'node', value ->> 'reasoning'
-    FROM input";
+pub(super) const INSERT: Insert =
+    Insert { table: "decisions", columns: "task, placement, at, node, reasoning", on_conflict: "" };
 
 impl From<&Decision> for DecisionRow {
     fn from(decision: &Decision) -> Self {

@@ -5,6 +5,7 @@ use sqlx::FromRow;
 
 use crate::model::event::Event;
 use crate::store::event::EventRow;
+use crate::store::insert::Insert;
 use crate::store::scan::Stored;
 
 /// An event with its place in the cluster's history.
@@ -33,18 +34,11 @@ pub(super) struct ManagerEventRow {
     event: EventRow,
 }
 
-/// Takes an array of rows.
-pub(super) const INSERT: &str = "
-    WITH input AS MATERIALIZED (SELECT value FROM json_each(?))
-    INSERT INTO events (
-        seq, source, source_seq, at, task, task_name, node, attempt, kind, exit_code, message
-    )
-    SELECT
-        value ->> 'seq', value ->> 'source', value ->> 'source_seq', value ->> 'at', value ->> 'task',
-        value ->> 'task_name', value ->> 'node', value ->> 'attempt', value ->> 'kind', value ->> 'exit_code',
-        value ->> 'message'
-    FROM input WHERE true
-    ON CONFLICT (source, source_seq) WHERE source <> 'manager' DO NOTHING";
+pub(super) const INSERT: Insert = Insert {
+    table: "events",
+    columns: "seq, source, source_seq, at, task, task_name, node, attempt, kind, exit_code, message",
+    on_conflict: "ON CONFLICT (source, source_seq) WHERE source <> 'manager' DO NOTHING",
+};
 
 impl From<&StoredEvent> for ManagerEventRow {
     fn from(stored: &StoredEvent) -> Self {

@@ -26,9 +26,10 @@ use crate::model::task::Task;
 use crate::model::time::Timestamp;
 
 use super::column::word;
-use super::database::{Database, Health, Statement};
+use super::database::{Database, Health};
 use super::error::Error;
 use super::files::{Lock, Paths};
+use super::insert::Statement;
 use super::scan::{Unreadable, scan};
 
 use access_row::{AdmissionRow, TokenRow};
@@ -89,7 +90,7 @@ impl ManagerStore {
         let lock = Lock::acquire(&paths)?;
         let mut database = Database::open(paths, &MIGRATIONS).await?;
         let epoch = json!([{ "cluster": ClusterId::generate(), "now": now.to_string() }]);
-        database.write(&[Statement { sql: COUNT_EPOCH, json: epoch.to_string() }]).await?;
+        database.write(&[Statement::of_json(COUNT_EPOCH, epoch.to_string())]).await?;
         let readers = database.readers();
         Ok(Self { database, readers, _lock: lock })
     }
@@ -110,9 +111,7 @@ impl ManagerStore {
 
     /// Deletes up to 10,000 events from before `before`, oldest first; how many there were.
     pub async fn prune(&mut self, before: Timestamp) -> Result<u64, Error> {
-        self.database
-            .write(&[Statement { sql: PRUNE, json: json!([before.to_string()]).to_string() }])
-            .await?;
+        self.database.write(&[Statement::of_json(PRUNE, json!([before.to_string()]).to_string())]).await?;
         self.database.changes().await
     }
 

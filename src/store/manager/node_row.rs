@@ -7,6 +7,7 @@ use sqlx::FromRow;
 
 use crate::model::node::Node;
 use crate::store::column::{json, time, to_json, word};
+use crate::store::insert::Insert;
 use crate::store::scan::Stored;
 
 /// One row of `nodes`, columns as in its migration.
@@ -25,22 +26,17 @@ pub(super) struct NodeRow {
     lease_ms: u64,
 }
 
-/// Takes an array of rows.
-pub(super) const UPSERT: &str = "
-    WITH input AS MATERIALIZED (SELECT value FROM json_each(?))
-    INSERT INTO nodes (
-        name, facts, state, availability, labels, reserved, message, joined_at, seen_at, events_seen, lease_ms
-    )
-    SELECT
-        value ->> 'name', value ->> 'facts', value ->> 'state', value ->> 'availability', value ->> 'labels',
-        value ->> 'reserved', value ->> 'message', value ->> 'joined_at', value ->> 'seen_at',
-        value ->> 'events_seen', value ->> 'lease_ms'
-    FROM input WHERE true
-    ON CONFLICT (name) DO UPDATE SET
-        facts = excluded.facts, state = excluded.state, availability = excluded.availability,
-        labels = excluded.labels, reserved = excluded.reserved,
-        message = excluded.message, joined_at = excluded.joined_at, seen_at = excluded.seen_at,
-        events_seen = excluded.events_seen, lease_ms = excluded.lease_ms";
+pub(super) const UPSERT: Insert = Insert {
+    table: "nodes",
+    columns: "\
+        name, facts, state, availability, labels, reserved, message, joined_at, seen_at, \
+        events_seen, lease_ms",
+    on_conflict: "\
+        ON CONFLICT (name) DO UPDATE SET facts = excluded.facts, state = excluded.state, \
+        availability = excluded.availability, labels = excluded.labels, reserved = \
+        excluded.reserved, message = excluded.message, joined_at = excluded.joined_at, seen_at = \
+        excluded.seen_at, events_seen = excluded.events_seen, lease_ms = excluded.lease_ms",
+};
 
 impl From<&Node> for NodeRow {
     fn from(node: &Node) -> Self {

@@ -5,6 +5,7 @@ use sqlx::FromRow;
 
 use crate::model::request::Request;
 use crate::store::column::{time, word};
+use crate::store::insert::Insert;
 use crate::store::scan::Stored;
 
 /// One row of `requests`, columns as in its migration.
@@ -17,12 +18,8 @@ pub(super) struct RequestRow {
     at: String,
 }
 
-/// Takes an array of rows.
-pub(super) const INSERT: &str = "
-    WITH input AS MATERIALIZED (SELECT value FROM json_each(?))
-    INSERT INTO requests (id, task, digest, answer, at)
-    SELECT value ->> 'id', value ->> 'task', value ->> 'digest', value ->> 'answer', value ->> 'at'
-    FROM input";
+pub(super) const INSERT: Insert =
+    Insert { table: "requests", columns: "id, task, digest, answer, at", on_conflict: "" };
 
 impl From<&Request> for RequestRow {
     fn from(request: &Request) -> Self {

@@ -7,6 +7,7 @@ use sqlx::FromRow;
 
 use crate::model::task::{Observed, Predecessor, Task};
 use crate::store::column::{checksum, json, optional, text, time, to_json, verify, word};
+use crate::store::insert::Insert;
 use crate::store::scan::Stored;
 
 /// One row of `tasks`, columns as in its migration.
@@ -51,33 +52,25 @@ pub(super) struct TaskRow {
     checksum: Option<i64>,
 }
 
-/// Takes an array of rows. What never changes of a task is not written again.
-pub(super) const UPSERT: &str = "
-    WITH input AS MATERIALIZED (SELECT value FROM json_each(?))
-    INSERT INTO tasks (
-        seq, id, name, image, spec, pinned, desired, node, placement, former_node, former_placement, former_why,
-        former_wanted, moved_at, revision, state, attempt, restarts, container, host_ports, exit_code, health,
-        started_at, finished_at, observed_seq, message, created_at, updated_at, checksum
-    )
-    SELECT
-        value ->> 'seq', value ->> 'id', value ->> 'name', value ->> 'image', value ->> 'spec', value ->> 'pinned',
-        value ->> 'desired', value ->> 'node', value ->> 'placement', value ->> 'former_node',
-        value ->> 'former_placement', value ->> 'former_why', value ->> 'former_wanted', value ->> 'moved_at',
-        value ->> 'revision', value ->> 'state',
-        value ->> 'attempt', value ->> 'restarts', value ->> 'container', value ->> 'host_ports',
-        value ->> 'exit_code', value ->> 'health', value ->> 'started_at', value ->> 'finished_at',
-        value ->> 'observed_seq', value ->> 'message', value ->> 'created_at', value ->> 'updated_at',
-        value ->> 'checksum'
-    FROM input WHERE true
-    ON CONFLICT (seq) DO UPDATE SET
-        desired = excluded.desired, node = excluded.node, placement = excluded.placement,
-        former_node = excluded.former_node, former_placement = excluded.former_placement,
-        former_why = excluded.former_why, former_wanted = excluded.former_wanted, moved_at = excluded.moved_at,
-        revision = excluded.revision, state = excluded.state, attempt = excluded.attempt,
-        restarts = excluded.restarts, container = excluded.container, host_ports = excluded.host_ports,
-        exit_code = excluded.exit_code, health = excluded.health, started_at = excluded.started_at,
-        finished_at = excluded.finished_at, observed_seq = excluded.observed_seq, message = excluded.message,
-        updated_at = excluded.updated_at, checksum = excluded.checksum";
+/// What never changes of a task is not written again.
+pub(super) const UPSERT: Insert = Insert {
+    table: "tasks",
+    columns: "\
+        seq, id, name, image, spec, pinned, desired, node, placement, former_node, former_placement, \
+        former_why, former_wanted, moved_at, revision, state, attempt, restarts, container, \
+        host_ports, exit_code, health, started_at, finished_at, observed_seq, message, created_at, \
+        updated_at, checksum",
+    on_conflict: "\
+        ON CONFLICT (seq) DO UPDATE SET desired = excluded.desired, node = excluded.node, placement \
+        = excluded.placement, former_node = excluded.former_node, former_placement = \
+        excluded.former_placement, former_why = excluded.former_why, former_wanted = \
+        excluded.former_wanted, moved_at = excluded.moved_at, revision = excluded.revision, state = \
+        excluded.state, attempt = excluded.attempt, restarts = excluded.restarts, container = \
+        excluded.container, host_ports = excluded.host_ports, exit_code = excluded.exit_code, health \
+        = excluded.health, started_at = excluded.started_at, finished_at = excluded.finished_at, \
+        observed_seq = excluded.observed_seq, message = excluded.message, updated_at = \
+        excluded.updated_at, checksum = excluded.checksum",
+};
 
 impl From<&Task> for TaskRow {
     fn from(task: &Task) -> Self {

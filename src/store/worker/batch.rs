@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::model::id::{ClusterId, NodeName, TaskId};
 use crate::model::record::Record;
 use crate::store::column::text;
-use crate::store::database::{Statement, rows};
+use crate::store::insert::{Statement, rows};
 
 use super::event_row::{self, WorkerEvent, WorkerEventRow};
 use super::record_row::{self, RecordRow};
@@ -44,8 +44,8 @@ impl WorkerBatch {
         let events: Vec<WorkerEventRow> = self.events.iter().map(WorkerEventRow::from).collect();
         let mut statements = Vec::new();
         statements.extend(rows(DROP, &self.dropped));
-        statements.extend(rows(record_row::UPSERT, &records));
-        statements.extend(rows(event_row::INSERT, &events));
+        statements.extend(record_row::UPSERT.all(&records));
+        statements.extend(event_row::INSERT.all(&events));
         statements.extend(rows(COUNT, self.events.iter().map(|event| event.seq).max().as_slice()));
         statements.extend(rows(SET_META, self.meta.as_ref().map(WorkerMeta::json).as_slice()));
         statements

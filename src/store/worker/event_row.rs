@@ -5,6 +5,7 @@ use sqlx::FromRow;
 
 use crate::model::event::Event;
 use crate::store::event::EventRow;
+use crate::store::insert::Insert;
 use crate::store::scan::Stored;
 
 /// An event that a worker saw.
@@ -27,14 +28,11 @@ pub(super) struct WorkerEventRow {
     event: EventRow,
 }
 
-/// Takes an array of rows.
-pub(super) const INSERT: &str = "
-    WITH input AS MATERIALIZED (SELECT value FROM json_each(?))
-    INSERT INTO events (seq, at, task, task_name, node, attempt, kind, exit_code, message)
-    SELECT
-        value ->> 'seq', value ->> 'at', value ->> 'task', value ->> 'task_name', value ->> 'node',
-        value ->> 'attempt', value ->> 'kind', value ->> 'exit_code', value ->> 'message'
-    FROM input";
+pub(super) const INSERT: Insert = Insert {
+    table: "events",
+    columns: "seq, at, task, task_name, node, attempt, kind, exit_code, message",
+    on_conflict: "",
+};
 
 impl From<&WorkerEvent> for WorkerEventRow {
     fn from(event: &WorkerEvent) -> Self {

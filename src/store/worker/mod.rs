@@ -16,9 +16,10 @@ use crate::model::record::Record;
 use crate::model::time::Timestamp;
 
 use super::column::{optional, time, word};
-use super::database::{Database, Health, Statement};
+use super::database::{Database, Health};
 use super::error::Error;
 use super::files::{self, Lock, Paths};
+use super::insert::Statement;
 use super::scan::{Page, Unreadable, number, page, scan};
 
 pub use batch::{WorkerBatch, WorkerMeta};
@@ -89,7 +90,7 @@ impl WorkerStore {
 
     /// Deletes the events up to `acknowledged`, which the manager has; how many there were.
     pub async fn prune_events(&mut self, acknowledged: u64) -> Result<u64, Error> {
-        self.database.write(&[Statement { sql: PRUNE, json: json!([acknowledged]).to_string() }]).await?;
+        self.database.write(&[Statement::of_json(PRUNE, json!([acknowledged]).to_string())]).await?;
         self.database.changes().await
     }
 
@@ -145,7 +146,7 @@ const PRUNE: &str = "DELETE FROM events WHERE seq <= (SELECT value FROM json_eac
 async fn open_whole(paths: &Paths, now: Timestamp) -> Result<Database, Error> {
     let mut database = Database::open(paths.clone(), &MIGRATIONS).await?;
     let json = json!([now.to_string()]).to_string();
-    let mut result = database.write(&[Statement { sql: BEGIN, json }]).await;
+    let mut result = database.write(&[Statement::of_json(BEGIN, json)]).await;
     if result.is_ok() {
         result = read_state(&mut database).await.map(drop);
     }

@@ -10,6 +10,7 @@ use crate::model::record::{Attempt, Reason, Record, Retry};
 use crate::model::state::State;
 use crate::model::task::{Assignment, Observed};
 use crate::store::column::{checksum, json, optional, text, time, to_json, verify, word};
+use crate::store::insert::Insert;
 use crate::store::scan::Stored;
 
 /// One row of `records`, columns as in its migration; see there for what they mean.
@@ -48,33 +49,27 @@ pub(super) struct RecordRow {
     checksum: Option<i64>,
 }
 
-/// Takes an array of rows. All of a row is written again: a new placement may bring a new beginning.
-pub(super) const UPSERT: &str = "
-    WITH input AS MATERIALIZED (SELECT value FROM json_each(?))
-    INSERT INTO records (
-        id, name, image, spec, desired, placement, created_at, state, attempt, restarts, container, host_ports,
-        exit_code, health, started_at, finished_at, observed_seq, message, current_number, current_name,
-        current_container, current_ran, current_ending, failures, streak, retry_at, retry_delay_ms, checksum
-    )
-    SELECT
-        value ->> 'id', value ->> 'name', value ->> 'image', value ->> 'spec', value ->> 'desired',
-        value ->> 'placement', value ->> 'created_at', value ->> 'state', value ->> 'attempt', value ->> 'restarts',
-        value ->> 'container', value ->> 'host_ports', value ->> 'exit_code', value ->> 'health',
-        value ->> 'started_at', value ->> 'finished_at', value ->> 'observed_seq', value ->> 'message',
-        value ->> 'current_number', value ->> 'current_name', value ->> 'current_container',
-        value ->> 'current_ran', value ->> 'current_ending', value ->> 'failures', value ->> 'streak',
-        value ->> 'retry_at', value ->> 'retry_delay_ms', value ->> 'checksum'
-    FROM input WHERE true
-    ON CONFLICT (id) DO UPDATE SET
-        name = excluded.name, image = excluded.image, spec = excluded.spec, desired = excluded.desired,
-        placement = excluded.placement, created_at = excluded.created_at, state = excluded.state,
-        attempt = excluded.attempt, restarts = excluded.restarts, container = excluded.container,
-        host_ports = excluded.host_ports, exit_code = excluded.exit_code, health = excluded.health,
-        started_at = excluded.started_at, finished_at = excluded.finished_at, observed_seq = excluded.observed_seq,
-        message = excluded.message, current_number = excluded.current_number, current_name = excluded.current_name,
-        current_container = excluded.current_container, current_ran = excluded.current_ran,
-        current_ending = excluded.current_ending, failures = excluded.failures, streak = excluded.streak,
-        retry_at = excluded.retry_at, retry_delay_ms = excluded.retry_delay_ms, checksum = excluded.checksum";
+/// All of a row is written again: a new placement may bring a new beginning.
+pub(super) const UPSERT: Insert = Insert {
+    table: "records",
+    columns: "\
+        id, name, image, spec, desired, placement, created_at, state, attempt, restarts, container, \
+        host_ports, exit_code, health, started_at, finished_at, observed_seq, message, \
+        current_number, current_name, current_container, current_ran, current_ending, failures, \
+        streak, retry_at, retry_delay_ms, checksum",
+    on_conflict: "\
+        ON CONFLICT (id) DO UPDATE SET name = excluded.name, image = excluded.image, spec = \
+        excluded.spec, desired = excluded.desired, placement = excluded.placement, created_at = \
+        excluded.created_at, state = excluded.state, attempt = excluded.attempt, restarts = \
+        excluded.restarts, container = excluded.container, host_ports = excluded.host_ports, \
+        exit_code = excluded.exit_code, health = excluded.health, started_at = excluded.started_at, \
+        finished_at = excluded.finished_at, observed_seq = excluded.observed_seq, message = \
+        excluded.message, current_number = excluded.current_number, current_name = \
+        excluded.current_name, current_container = excluded.current_container, current_ran = \
+        excluded.current_ran, current_ending = excluded.current_ending, failures = \
+        excluded.failures, streak = excluded.streak, retry_at = excluded.retry_at, retry_delay_ms = \
+        excluded.retry_delay_ms, checksum = excluded.checksum",
+};
 
 impl From<&Record> for RecordRow {
     fn from(record: &Record) -> Self {
