@@ -11,12 +11,14 @@ const RANGE: Range<u32> = 11_000..32_000;
 /// processes begin at different ones.
 pub(crate) fn free_ports(count: u16) -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    let width = RANGE.end - RANGE.start - u32::from(count);
+    // The same for every count, or two of them would come to the same port.
+    let width = RANGE.end - RANGE.start;
     loop {
         let offset = NEXT.fetch_add(u32::from(count), Ordering::Relaxed);
         let first = RANGE.start + std::process::id().wrapping_mul(37).wrapping_add(offset) % width;
+        let is_within = first + u32::from(count) <= RANGE.end;
         let first = u16::try_from(first).unwrap();
-        if (first..first + count).all(is_free) {
+        if is_within && (first..first + count).all(is_free) {
             return first;
         }
     }
