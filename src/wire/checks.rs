@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path};
 
+use super::image::is_reference;
 use super::submission::{BindRoots, Duration, MountInput, TaskInput};
 use super::task::state_of_number;
 use crate::model::id::is_docker_name;
@@ -65,12 +66,7 @@ impl TaskInput {
 
     fn checked_image(&self) -> Result<String, String> {
         let image = self.image.as_deref().unwrap_or_default();
-        let lawful = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/:@".contains(&byte);
-        if !image.is_empty()
-            && image.len() <= 512
-            && image.bytes().all(lawful)
-            && image.as_bytes()[0].is_ascii_alphanumeric()
-        {
+        if is_reference(image) {
             return Ok(image.to_owned());
         }
         let shown: String = image.chars().take(64).collect();
@@ -152,10 +148,12 @@ impl TaskInput {
 
     fn checked_working_dir(&self) -> Result<String, String> {
         let dir = plain("Task.WorkingDir", self.working_dir.as_deref().unwrap_or_default())?;
-        if dir.is_empty() || dir.starts_with('/') {
+        if dir.is_empty() || is_clean_absolute(Path::new(&dir)) && !is_of_the_kernel(Path::new(&dir)) {
             return Ok(dir);
         }
-        Err(format!("Task.WorkingDir is {dir:?}: an absolute path is wanted, such as \"/srv\""))
+        Err(format!(
+            "Task.WorkingDir is {dir:?}: an absolute path is wanted, such as \"/srv\", without .. and not in /proc or /sys"
+        ))
     }
 
     fn checked_labels(&self) -> Result<BTreeMap<String, String>, String> {
@@ -204,9 +202,11 @@ impl MountInput {
     fn checked(&self, place: &str, roots: &BindRoots) -> Result<Mount, String> {
         let kind = self.kind.unwrap_or(MountKind::Volume);
         let target = plain(&format!("{place}.Target"), &self.target)?;
-        if !is_clean_absolute(Path::new(&target)) || target == "/" {
+        let path = Path::new(&target);
+        if !is_clean_absolute(path) || is_of_the_kernel(path) || path == Path::new("/") {
             return Err(format!(
-                "{place}.Target is {target:?}: an absolute path in the container is wanted, without .. and not / itself"
+                "{place}.Target is {target:?}: an absolute path in the container is wanted, without .. and not in /proc or \
+                 /sys, nor / itself"
             ));
         }
         match kind {
@@ -256,6 +256,12 @@ fn is_clean_absolute(path: &Path) -> bool {
         && !text.contains("//")
         && text.split('/').all(|part| part != "." && part != "..")
         && path.components().all(|part| matches!(part, Component::RootDir | Component::Normal(_)))
+}
+
+/// Whether a path is in a file system of the kernel's. Container runtimes were led out of their containers by a start
+/// in `/proc/self/fd` (CVE-2024-21626) and by mounts over `/proc` (CVE-2019-16884, CVE-2023-28642).
+fn is_of_the_kernel(path: &Path) -> bool {
+    path.starts_with("/proc") || path.starts_with("/sys")
 }
 
 fn unsigned(field: &str, value: Option<i64>) -> Result<u64, String> {

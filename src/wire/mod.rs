@@ -3,6 +3,7 @@
 pub mod access;
 mod checks;
 pub mod event;
+mod image;
 pub mod node;
 pub mod node_patch;
 pub mod placement;

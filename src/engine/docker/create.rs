@@ -4,14 +4,14 @@ use std::collections::{BTreeSet, HashMap};
 
 use bollard::models::{
     ContainerCreateBody, ContainerUpdateBody, HostConfig, Mount, MountType, PortBinding, PortMap,
-    RestartPolicy, RestartPolicyNameEnum,
 };
 
+use super::hardening::{Output, harden, never_restart};
 use crate::engine::labels::Labels;
 use crate::model::spec::{self, MountKind, Port, PublishMode, TaskSpec};
 
 /// The body that creates a container of `spec` with these labels.
-pub(super) fn body(spec: &TaskSpec, labels: Labels) -> ContainerCreateBody {
+pub(super) fn body(spec: &TaskSpec, labels: Labels, output: Output) -> ContainerCreateBody {
     ContainerCreateBody {
         image: Some(spec.image.clone()),
         cmd: spec.cmd.clone(),
@@ -23,7 +23,7 @@ pub(super) fn body(spec: &TaskSpec, labels: Labels) -> ContainerCreateBody {
         stop_timeout: spec.stop_timeout.map(i64::from),
         exposed_ports: Some(exposed_ports(spec).iter().map(Port::to_string).collect()),
         labels: Some(labels),
-        host_config: Some(host_config(spec)),
+        host_config: Some(harden(host_config(spec), output)),
         ..ContainerCreateBody::default()
     }
 }
@@ -57,18 +57,11 @@ fn host_config(spec: &TaskSpec) -> HostConfig {
     HostConfig {
         nano_cpus: Some(nano_cpus(spec.cpu)),
         memory: Some(bytes(spec.memory)),
-        restart_policy: Some(never_restart()),
-        auto_remove: Some(false),
         publish_all_ports: Some(true),
         port_bindings: Some(port_bindings(spec)),
         mounts: Some(spec.mounts.iter().map(mount).collect()),
         ..HostConfig::default()
     }
-}
-
-/// orc is the only restart authority (rule R10).
-fn never_restart() -> RestartPolicy {
-    RestartPolicy { name: Some(RestartPolicyNameEnum::NO), maximum_retry_count: None }
 }
 
 /// Every port that the task names, whichever way.
@@ -119,7 +112,11 @@ mod tests {
     fn check(fields: &str, expect: &expect_test::Expect) {
         let json = format!(r#"{{"Name":"web","Image":"i"{fields}}}"#);
         let spec: TaskSpec = serde_json::from_str(&json).unwrap();
-        let body = serde_json::to_value(body(&spec, Labels::new())).unwrap();
+        let mut body = serde_json::to_value(body(&spec, Labels::new(), Output::Uncapped)).unwrap();
+        // The same for every task; what it is stands in `hardening`.
+        for constant in ["CapAdd", "CapDrop", "PidsLimit", "Privileged", "SecurityOpt"] {
+            assert_ne!(body["HostConfig"].as_object_mut().unwrap().remove(constant), None, "{constant}");
+        }
         expect.assert_eq(&body.to_string());
     }
 

@@ -1,9 +1,11 @@
 //! A real Docker Engine behind the [`Engine`] trait, spoken to through bollard.
 
 mod address;
+mod bind;
 mod create;
 mod credentials;
 mod failure;
+mod hardening;
 mod pull;
 mod read;
 mod streams;
@@ -11,10 +13,11 @@ mod transport;
 
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bollard::errors::Error;
-use bollard::models::ContainerSummary;
+use bollard::models::{ContainerCreateBody, ContainerSummary};
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, InspectContainerOptions, ListContainersOptionsBuilder,
     RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder, StartContainerOptions,
@@ -25,6 +28,7 @@ use tokio::sync::watch;
 
 pub use self::address::{DockerEnv, InvalidAddress};
 use self::credentials::Logins;
+use self::hardening::Output;
 use super::{Deadlines, Engine, EngineEvent, EngineInfo, LogChunk, LogOptions, labels};
 use crate::model::container::{Container, Failure, Identity, Owner};
 use crate::model::id::ContainerId;
@@ -42,6 +46,8 @@ pub struct Docker {
     streams: bollard::Docker,
     logins: Logins,
     deadlines: Deadlines,
+    /// As far as is known of its log driver.
+    output: Arc<Mutex<Output>>,
 }
 
 impl Docker {
@@ -53,7 +59,24 @@ impl Docker {
             streams: transport::client(address, prefix, u64::MAX)?,
             logins: Logins::in_directory(env.config_dir.as_deref()),
             deadlines,
+            output: Arc::default(),
         })
+    }
+
+    /// Creates a container, once.
+    async fn try_create(&self, name: &str, body: ContainerCreateBody) -> Result<ContainerId, Failure> {
+        let options = CreateContainerOptionsBuilder::new().name(name).build();
+        let call = self.calls.create_container(Some(options), body);
+        let answer = within(self.deadlines.slow, "creating a container", call).await?;
+        Ok(ContainerId(answer.id))
+    }
+
+    fn output(&self) -> Output {
+        *self.output.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn remember(&self, output: Output) {
+        *self.output.lock().unwrap_or_else(PoisonError::into_inner) = output;
     }
 
     /// How long the container may take to stop on its own: what was said at its creation, else what it says.
@@ -71,6 +94,7 @@ impl Docker {
 impl Engine for Docker {
     async fn info(&self) -> Result<EngineInfo, Failure> {
         let info = within(self.deadlines.call, "describing itself", self.calls.info()).await?;
+        self.remember(Output::of(&info.logging_driver.unwrap_or_default()));
         Ok(EngineInfo {
             version: info.server_version.unwrap_or_default(),
             cores: info.ncpu.and_then(|cores| cores.try_into().ok()).unwrap_or_default(),
@@ -107,11 +131,17 @@ impl Engine for Docker {
         identity: &Identity,
         spec: &TaskSpec,
     ) -> Result<ContainerId, Failure> {
-        let options = CreateContainerOptionsBuilder::new().name(name).build();
-        let body = create::body(spec, labels::of_new(owner, identity, spec));
-        let call = self.calls.create_container(Some(options), body);
-        let answer = within(self.deadlines.slow, "creating a container", call).await?;
-        Ok(ContainerId(answer.id))
+        bind::check(spec).await?;
+        let body = |output| create::body(spec, labels::of_new(owner, identity, spec), output);
+        match self.try_create(name, body(self.output())).await {
+            // Workers ask an engine what it is when they start, and again now and then. It has not answered yet, or its
+            // log driver is another since.
+            Err(Failure::Refused(text)) if Output::is_refused(&text) => {
+                self.remember(Output::Uncapped);
+                self.try_create(name, body(Output::Uncapped)).await
+            }
+            result => result,
+        }
     }
 
     async fn start(&self, id: &ContainerId) -> Result<(), Failure> {

@@ -1,5 +1,7 @@
 //! Who may speak with whom, held against the real binary: joining by TLS, and everybody who is not let in.
 
+mod containers;
+mod escapes;
 mod house;
 mod joining;
 mod matrix;
