@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
+use crate::model::id::NodeName;
+
 /// Pieces that a pipe holds while its reader is slow; then the worker waits, and Docker in turn.
 const DEPTH: usize = 16;
 
@@ -16,26 +18,36 @@ pub type Piece = Result<Bytes, String>;
 /// The pipes that are open, by number.
 #[derive(Debug, Clone, Default)]
 pub struct Pipes {
-    open: Arc<Mutex<BTreeMap<u64, mpsc::Sender<Piece>>>>,
+    open: Arc<Mutex<BTreeMap<u64, Pipe>>>,
     last: Arc<AtomicU64>,
 }
 
+/// The writing end of a pipe, and the node whose worker has it.
+#[derive(Debug)]
+struct Pipe {
+    node: NodeName,
+    end: mpsc::Sender<Piece>,
+}
+
 impl Pipes {
-    /// Opens a pipe: its number, for the worker, and its reading end.
-    pub fn open(&self) -> (u64, mpsc::Receiver<Piece>) {
+    /// Opens a pipe from a node: its number, for the worker, and its reading end.
+    pub fn open(&self, node: NodeName) -> (u64, mpsc::Receiver<Piece>) {
         let id = self.last.fetch_add(1, Ordering::Relaxed) + 1;
         let (send, receive) = mpsc::channel(DEPTH);
-        self.lock().retain(|_, pipe| !pipe.is_closed());
-        self.lock().insert(id, send);
+        self.lock().retain(|_, pipe| !pipe.end.is_closed());
+        self.lock().insert(id, Pipe { node, end: send });
         (id, receive)
     }
 
-    /// The writing end of a pipe, for the one who fills it; `None` when nobody reads it any more.
-    pub fn take(&self, id: u64) -> Option<mpsc::Sender<Piece>> {
-        self.lock().remove(&id).filter(|pipe| !pipe.is_closed())
+    /// The writing end of a pipe, for the worker of its node; `None` for others, and when nobody reads it any more. The
+    /// numbers can be guessed, so that they alone give no right.
+    pub fn take(&self, node: &str, id: u64) -> Option<mpsc::Sender<Piece>> {
+        let mut open = self.lock();
+        open.get(&id).filter(|pipe| pipe.node.as_str() == node)?;
+        open.remove(&id).map(|pipe| pipe.end).filter(|end| !end.is_closed())
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<u64, mpsc::Sender<Piece>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<u64, Pipe>> {
         // A map of senders is whole whatever panicked beside it.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -20,7 +20,7 @@ pub(super) struct Poll {
 impl Keeper {
     /// Answers a worker now, or once there is news: whoever brought something waits for its receipt only.
     pub(super) fn synced(&mut self, node: &NodeName, request: &SyncRequest, reply: oneshot::Sender<Answer>) {
-        let ours = request.known.filter(|known| known.cluster == self.cluster.id);
+        let ours = self.known_of_ours(request);
         let known = ours.map(|known| known.revision);
         let brought = !request.reports.is_empty() || !request.events.is_empty();
         let behind = ours.is_none_or(|known| known.epoch != self.cluster.epoch);

@@ -10,7 +10,7 @@ use crate::model::time::Now;
 use crate::plan::cluster::change::{Applied, Change, Heard, Refusal};
 use crate::store::manager::StoredEvent;
 use crate::wire::state::History;
-use crate::wire::sync::SyncRequest;
+use crate::wire::sync::{Known, SyncRequest};
 
 impl Keeper {
     /// Takes one word in: applied, and recorded for the next write.
@@ -94,7 +94,7 @@ impl Keeper {
     }
 
     fn sync(&mut self, node: &NodeName, request: &SyncRequest, now: Now) -> Answer {
-        let ours = request.known.filter(|known| known.cluster == self.cluster.id);
+        let ours = self.known_of_ours(request);
         let heard = Change::Heard(Box::new(Heard {
             node: node.clone(),
             life: request.life,
@@ -115,9 +115,13 @@ impl Keeper {
         let seen = self.cluster.node(node).map_or(0, |member| member.node.events_seen);
         let mut upto = seen;
         for numbered in request.events.iter().filter(|numbered| numbered.seq > seen) {
+            upto = upto.max(numbered.seq);
+            if !self.may_tell_of(node, numbered.event.task) {
+                tracing::warn!(node.id = %node, "a line of history is of a task that was never there, and is not kept");
+                continue;
+            }
             let seq = self.next_event;
             self.next_event += 1;
-            upto = upto.max(numbered.seq);
             // Only a task of this cluster can be named; a forgotten one leaves its name behind.
             let event = Event { node: Some(node.clone()), ..numbered.event.clone() };
             let task_name = self.name_of(event.task);
@@ -134,6 +138,27 @@ impl Keeper {
         }
         self.carry_out(&Change::EventsSeen { node: node.clone(), upto }, now);
         Answer::Synced
+    }
+
+    /// What a worker knows of this cluster. A history that is further ahead than any manager of this cluster can have been
+    /// is nobody's: believed, it would let no number follow it. One that is a little ahead has to be believed, by
+    /// whomever it is told: then an operator is asked (`orc state accept`).
+    pub(super) fn known_of_ours(&self, request: &SyncRequest) -> Option<Known> {
+        const AHEAD: u64 = 1 << 40;
+        request.known.filter(|known| {
+            known.cluster == self.cluster.id
+                && known.epoch <= self.cluster.epoch.saturating_add(AHEAD)
+                && known.revision <= self.cluster.revision().saturating_add(AHEAD)
+        })
+    }
+
+    /// Whether a worker's line of history about a task may be kept: not when the task has only ever been elsewhere. Of one
+    /// that has moved, and of one that is forgotten, it is not remembered where it was.
+    fn may_tell_of(&self, node: &NodeName, task: Option<TaskId>) -> bool {
+        task.and_then(|task| self.cluster.task(task)).is_none_or(|task| {
+            let was_there = task.predecessor.as_ref().is_some_and(|former| former.node == *node);
+            task.node.as_ref() == Some(node) || was_there || task.placement > 1
+        })
     }
 
     /// Applies a change that no user waits for and that is refused only where something is wrong with orc; whether

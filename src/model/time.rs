@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
 /// A point of wall-clock time in whole milliseconds. For people's eyes and for history: decides nothing.
@@ -29,9 +29,11 @@ impl Timestamp {
         self.0.to_rfc3339_opts(SecondsFormat::Nanos, true)
     }
 
-    /// Reads RFC 3339, keeping whole milliseconds.
+    /// Reads RFC 3339, keeping whole milliseconds. An offset may not lead out of the years 0 to 9999, which four digits
+    /// can write.
     pub fn parse(text: &str) -> Option<Self> {
-        DateTime::parse_from_rfc3339(text).ok().map(|time| Self::from_millis(time.timestamp_millis()))
+        let time = DateTime::parse_from_rfc3339(text).ok()?.to_utc();
+        (0..=9_999).contains(&time.year()).then(|| Self::from_millis(time.timestamp_millis()))
     }
 
     /// So much later.

@@ -40,6 +40,39 @@ pub struct SyncRequest {
     pub wait_ms: u64,
 }
 
+/// More than any machine has, of bytes and of anything that is counted: an exbibyte. The databases hold it and sums of it.
+const MOST: u64 = 1 << 60;
+/// More processors than any machine has.
+const MOST_CORES: u32 = 1 << 16;
+
+impl SyncRequest {
+    /// Whether each number is one that can be counted and written down; else a sentence that names one which is not. A
+    /// worker may be in anybody's hands, and one bad row would cost everybody else's write.
+    pub fn check(&self) -> Result<(), String> {
+        let Self { life, known, facts, load, .. } = self;
+        let known = known.map_or([("Known.Epoch", 0), ("Known.Revision", 0)], |known| {
+            [("Known.Epoch", known.epoch), ("Known.Revision", known.revision)]
+        });
+        let of_machine = [("Facts.Memory", facts.memory), ("Facts.Disk", facts.disk)];
+        let in_use = [("Load.Memory", load.memory), ("Load.Disk", load.disk)];
+        let of_reports = self.reports.iter().map(|report| ("Reports[].Observed.Seq", report.observed.seq));
+        let of_events = self.events.iter().map(|event| ("Events[].Seq", event.seq));
+        let all = [("Starts", life.starts)].into_iter().chain(known).chain(of_machine).chain(in_use);
+        if let Some((field, number)) =
+            all.chain(of_reports).chain(of_events).find(|(_, number)| *number > MOST)
+        {
+            return Err(format!("{field} is {number}: {MOST} is more than there can be of anything"));
+        }
+        if facts.cores > MOST_CORES {
+            return Err(format!("Facts.Cores is {}: {MOST_CORES} is more than any machine has", facts.cores));
+        }
+        if !(0.0..=1.0).contains(&load.cpu) {
+            return Err(format!("Load.Cpu is {}: a share from 0 to 1 is wanted", load.cpu));
+        }
+        Ok(())
+    }
+}
+
 /// What a worker knows of what is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]

@@ -67,7 +67,7 @@ pub async fn read(
             task.message
         )));
     }
-    let (number, mut pipe) = manager.pipes.open();
+    let (number, mut pipe) = manager.pipes.open(node.clone());
     let follow = query.follow.unwrap_or(false);
     let timestamps = query.timestamps.unwrap_or(false);
     let request = StreamRequest { id: number, task: id, follow, tail, since, timestamps };
@@ -122,10 +122,10 @@ fn read_since(text: &str, now: i64) -> Result<i64, ApiError> {
 /// A worker sends what was asked for.
 pub async fn fill(
     Extract(manager): Extract<Manager>,
-    Path((_, id)): Path<(String, u64)>,
+    Path((node, id)): Path<(String, u64)>,
     body: Body,
 ) -> Result<StatusCode, ApiError> {
-    let Some(pipe) = manager.pipes.take(id) else {
+    let Some(pipe) = manager.pipes.take(&node, id) else {
         return Err(ApiError::not_found(format!("Nobody reads the stream {id} any more")));
     };
     // A reader that hears nothing yet still has to learn that somebody sends.

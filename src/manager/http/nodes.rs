@@ -124,6 +124,7 @@ pub async fn sync(
     Id(node): Id<NodeName>,
     Json(request): Json<SyncRequest>,
 ) -> Result<axum::Json<SyncAnswer>, ApiError> {
+    request.check().map_err(ApiError::unprocessable)?;
     let wait = std::time::Duration::from_millis(request.wait_ms).min(LONGEST_WAIT);
     let brought = !request.reports.is_empty() || !request.events.is_empty();
     // Whoever brought something waits for its receipt, whoever knows nothing for all that there is.

@@ -83,6 +83,14 @@ impl Process {
         fs::read_to_string(&self.stderr).unwrap_or_default()
     }
 
+    /// Bytes of memory that it has in use.
+    pub(crate) fn resident(&self) -> u64 {
+        let child = self.child.as_ref().expect("it runs");
+        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1_024
+    }
+
     /// Whether it was started and not waited for.
     pub(crate) fn is_started(&self) -> bool {
         self.child.is_some()

@@ -2,6 +2,7 @@
 
 mod containers;
 mod escapes;
+mod hostile_worker;
 mod house;
 mod joining;
 mod matrix;
