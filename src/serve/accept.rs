@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::io;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -16,7 +15,6 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
@@ -26,7 +24,8 @@ use tokio_util::task::TaskTracker;
 use tower::{Service, ServiceExt};
 
 use super::linger::Lingering;
-use super::{Bound, Limits, Options, Peer, descriptors, stack};
+use super::room::{Place, Room};
+use super::{Bound, Limits, Options, Peer, stack};
 use crate::clock::Clock;
 use crate::trust::server::Door;
 
@@ -45,13 +44,13 @@ pub fn start(
     tracker: &TaskTracker,
 ) {
     let service = stack(router, &bound.address.host, options);
-    let room = Arc::new(Semaphore::new(descriptors::share(options.limits.connections)));
+    let room = Room::new(options.limits);
     for listener in bound.listeners {
         let server = Server {
             service: service.clone(),
             limits: options.limits,
             door: bound.door.clone(),
-            room: Arc::clone(&room),
+            room: room.clone(),
             stop: stop.clone(),
             tracker: tracker.clone(),
         };
@@ -65,8 +64,7 @@ struct Server<S> {
     limits: Limits,
     /// Who comes by TLS comes through here; `None` = nobody does.
     door: Option<Door>,
-    /// Permits for as many connections as there may be.
-    room: Arc<Semaphore>,
+    room: Room,
     stop: CancellationToken,
     tracker: TaskTracker,
 }
@@ -79,24 +77,18 @@ where
     /// Accepts until the stop.
     async fn accept(self, listener: TcpListener) {
         let mut pause = PAUSES.0;
-        // Both waits lose nothing when the stop cuts them short: no permit is taken and no connection accepted.
-        while let Some(Ok(permit)) =
-            self.stop.run_until_cancelled(Arc::clone(&self.room).acquire_owned()).await
-        {
+        // Both waits lose nothing when the stop cuts them short: no place is taken and no connection accepted.
+        while let Some(Some(place)) = self.stop.run_until_cancelled(self.room.enter()).await {
             let Some(accepted) = self.stop.run_until_cancelled(listener.accept()).await else { break };
             match accepted {
                 Ok((stream, _)) => {
                     pause = PAUSES.0;
                     let connection = Connection {
                         service: self.service.clone(),
-                        limits: self.limits,
+                        limits: self.room.limits(self.limits),
                         stop: self.stop.clone(),
                     };
-                    let door = self.door.clone();
-                    self.tracker.spawn(async move {
-                        connection.serve(stream, door).await;
-                        drop(permit);
-                    });
+                    self.tracker.spawn(connection.serve(stream, self.door.clone(), place));
                 }
                 Err(error) if is_about_one_client(&error) => {}
                 Err(error) => {
@@ -134,19 +126,19 @@ where
     S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
 {
-    /// Serves it to its end.
-    async fn serve(self, stream: TcpStream, door: Option<Door>) {
+    /// Serves it to its end, and keeps its place until then.
+    async fn serve(self, stream: TcpStream, door: Option<Door>, place: Place) {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection ended before it was served");
             return;
         }
         let plain = Peer::plain(&stream);
         let (limits, stop) = (self.limits, self.stop.clone());
-        let Some(door) = door else { return self.speak(timed(stream, limits, stop), plain).await };
+        let Some(door) = door else { return self.speak(timed(stream, limits, stop), plain, place).await };
         let opening = timeout(limits.head_time, open(stream, door, limits, stop.clone()));
         match stop.run_until_cancelled(opening).await {
-            Some(Ok(Ok(Opened::Plain(stream)))) => self.speak(stream, plain).await,
-            Some(Ok(Ok(Opened::Tls(stream, peer)))) => self.speak(stream, peer).await,
+            Some(Ok(Ok(Opened::Plain(stream)))) => self.speak(stream, plain, place).await,
+            Some(Ok(Ok(Opened::Tls(stream, peer)))) => self.speak(stream, peer, place).await,
             Some(Ok(Err(error))) => tracing::debug!(%error, "a connection ended before its first request"),
             Some(Err(_)) => tracing::debug!("a client opened a connection and did not say what for"),
             None => {}
@@ -154,7 +146,8 @@ where
     }
 
     /// Answers requests until the client goes or the server stops.
-    async fn speak(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send, peer: Peer) {
+    async fn speak(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send, peer: Peer, place: Place) {
+        let _place = place.of(&peer);
         let service = self.service.map_request(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(peer.clone());
             request.map(Body::new)

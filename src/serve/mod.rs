@@ -13,6 +13,7 @@ pub mod guard;
 mod linger;
 pub mod path;
 pub mod peer;
+mod room;
 mod stack;
 
 use std::time::Duration;
@@ -29,9 +30,9 @@ pub use self::stack::stack;
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Connections at once, and never more than a quarter of the process's file descriptors; further ones wait
-    /// in the kernel's queue.
+    /// in the kernel's queue. As many again of workers that have shown their certificates.
     pub connections: usize,
-    /// For the head of a request, and for an idle connection until its next one begins.
+    /// For the head of a request, and for an idle connection until its next one begins; less when it is crowded.
     pub head_time: Duration,
     /// Bytes of a request's line and headers together.
     pub head_size: usize,

@@ -2,6 +2,7 @@
 
 mod containers;
 mod escapes;
+mod flood;
 mod hostile_worker;
 mod house;
 mod joining;
