@@ -69,6 +69,8 @@ async fn a_task_that_has_no_node_yet_can_be_stopped() {
 #[tokio::test]
 async fn history_tells_a_life_in_order() {
     let orc = TestOrc::start().await;
+    // A task that is there first would be told that no node is.
+    until("the worker has joined", || orc.get("/nodes"), |nodes| nodes[0]["State"] == "ready").await;
     let id = orc.run("life", sleeper()).await["ID"].as_str().unwrap().to_owned();
     orc.delete(&id).await;
     orc.until_state(&id, COMPLETED).await;
