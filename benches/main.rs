@@ -18,7 +18,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::report::row::Row;
 use crate::report::table::{self, Style};
 use crate::rig::{bare::Bare, machine};
-use crate::rows::{hundred, idle, one, placement, recover, restart, submit};
+use crate::rows::{
+    hundred, idle, idle_workers, million, node_loss, one, placement, recover, restart, submit,
+};
 
 /// A line on stderr about what is being done.
 #[macro_export]
@@ -49,10 +51,13 @@ enum Group {
     Placement,
     Idle,
     Recover,
+    IdleWorkers,
+    NodeLoss,
+    Million,
 }
 
 /// Each group with the names of its rows.
-const GROUPS: [(Group, &[&str]); 7] = [
+const GROUPS: [(Group, &[&str]); 10] = [
     (Group::One, &["start", "stop"]),
     (Group::Hundred, &["start-100", "stop-100"]),
     (Group::Restart, &["restart"]),
@@ -60,6 +65,9 @@ const GROUPS: [(Group, &[&str]); 7] = [
     (Group::Placement, &["place-roundrobin", "place-greedy", "place-epvm", "place-spread", "place-binpack"]),
     (Group::Idle, &["idle-cpu", "idle-memory"]),
     (Group::Recover, &["recover"]),
+    (Group::IdleWorkers, &["idle-workers-cpu", "idle-workers-return"]),
+    (Group::NodeLoss, &["node-loss-seen", "node-loss-moved"]),
+    (Group::Million, &["placement-1m-time", "placement-1m-memory"]),
 ];
 
 impl Args {
@@ -126,6 +134,9 @@ async fn measure(args: &Args, bare: &Bare) -> anyhow::Result<Vec<Row>> {
             Group::Placement => Ok(placement::run()),
             Group::Idle => idle::run(bare).await,
             Group::Recover => recover::run(bare).await,
+            Group::IdleWorkers => idle_workers::run(bare).await,
+            Group::NodeLoss => node_loss::run().await,
+            Group::Million => million::run(bare).await,
         };
         rows.extend(measured.with_context(|| format!("{group:?} could not be measured"))?);
         // An orc that was killed at the end of its group may have left something.

@@ -8,7 +8,7 @@ scripts=$(dirname "${BASH_SOURCE[0]}")
 
 stop=()
 "$scripts/engine.sh" status >/dev/null 2>&1 || stop=("$scripts/engine.sh" down)
-trap '"$scripts/registry.sh" down; ORC_CLUSTER=orc-test "$scripts/cluster.sh" down; "${stop[@]}"' EXIT
+trap '"$scripts/registry.sh" down; ORC_CLUSTER=orc-test "$scripts/cluster.sh" down; ORC_CLUSTER=orc-bench "$scripts/cluster.sh" down; "${stop[@]}"' EXIT
 
 "$scripts/engine.sh" up
 "$scripts/images.sh"

@@ -21,7 +21,7 @@ pub(crate) struct Connection {
 
 /// An answer, read to its end.
 pub(crate) struct Answer {
-    status: u16,
+    pub(crate) status: u16,
     pub(crate) body: Bytes,
 }
 

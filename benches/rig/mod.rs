@@ -1,7 +1,9 @@
 //! What the rows are measured with: a bare client of the engine, a real `orc`, and a client of its API.
 
 pub(crate) mod bare;
+pub(crate) mod cluster;
 pub(crate) mod deaths;
+pub(crate) mod fleet;
 pub(crate) mod follow;
 pub(crate) mod http;
 pub(crate) mod machine;

@@ -2,6 +2,9 @@
 
 pub(crate) mod hundred;
 pub(crate) mod idle;
+pub(crate) mod idle_workers;
+pub(crate) mod million;
+pub(crate) mod node_loss;
 pub(crate) mod one;
 pub(crate) mod placement;
 pub(crate) mod recover;
