@@ -55,6 +55,7 @@ impl Cluster {
             seen_at: now.wall,
             ..member.node.clone()
         };
+        member.describe();
         self.dirty.nodes.insert(name.clone());
         self.fresh.append(&mut self.parked);
         if before == NodeState::Unreachable {
@@ -153,6 +154,7 @@ impl Cluster {
             return Ok(Applied::Ignored);
         }
         let message = difference(&before, node);
+        member.describe();
         self.unstick(name);
         self.dirty.nodes.insert(name.clone());
         self.fresh.append(&mut self.parked);

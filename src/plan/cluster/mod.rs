@@ -92,6 +92,8 @@ pub struct Member {
     leaving: BTreeSet<TaskId>,
     /// A worker that knows less than this revision is told everything anew.
     floor: u64,
+    /// What constraints can ask of `node`, made anew when that changes: each pass over thousands of nodes shares it.
+    description: Arc<Description>,
 }
 
 /// What has changed since it was last asked, for the store to write.
@@ -273,6 +275,7 @@ impl Member {
 
     fn new(node: Node, now: Moment) -> Self {
         Self {
+            description: describe(&node),
             node,
             heard: now,
             load: NodeLoad::default(),
@@ -296,16 +299,21 @@ impl Member {
             disk: self.node.facts.disk.saturating_sub(self.node.reserved.disk),
             load: self.load,
             usage: self.usage.clone(),
-            description: Arc::new(self.description()),
+            description: self.description.clone(),
         }
     }
 
-    fn description(&self) -> Description {
-        Description {
-            ip: self.node.facts.ip.clone(),
-            engine: self.node.facts.engine.clone(),
-            version: self.node.facts.version.clone(),
-            labels: self.node.labels().clone(),
-        }
+    /// Takes note that `node` is another than before.
+    fn describe(&mut self) {
+        self.description = describe(&self.node);
     }
+}
+
+fn describe(node: &Node) -> Arc<Description> {
+    Arc::new(Description {
+        ip: node.facts.ip.clone(),
+        engine: node.facts.engine.clone(),
+        version: node.facts.version.clone(),
+        labels: node.labels(),
+    })
 }
