@@ -45,7 +45,7 @@ impl Cluster {
         let machines = Machines::take();
         let address = machines.up();
         let manager = ["manager", "--manager-host", &address];
-        let manager = Process::start(&machines, MANAGER, &manager).await;
+        let manager = machines.start(MANAGER, &manager).await;
         let client = administrator(&machines.dir(MANAGER), &address);
         let engines = Engines::new(NODES.map(|node| machines.dir(node).join("docker.sock")));
         let mut cluster = Self { manager, workers: BTreeMap::new(), client, engines, machines };
@@ -73,7 +73,7 @@ impl Cluster {
     /// Starts the worker of a node.
     pub(crate) async fn start_worker(&mut self, node: &'static str, args: &[&str]) {
         let args = [&["worker", "--name", node][..], args].concat();
-        let worker = Process::start(&self.machines, node, &args).await;
+        let worker = self.machines.start(node, &args).await;
         self.workers.insert(node, worker);
     }
 

@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::process::{ORC, Process};
+
 /// What the namespaces are called begins so: `make cluster` may be there as well.
 const NAME: &str = "orc-test";
 
@@ -41,8 +43,22 @@ impl Machines {
 
     /// The file of a node's network namespace.
     #[expect(clippy::unused_self, reason = "they are there only while somebody has them")]
-    pub(crate) fn netns(&self, node: &str) -> String {
+    fn netns(&self, node: &str) -> String {
         format!("/run/netns/{NAME}-{node}")
+    }
+
+    /// `orc ARGS` on a node, with its data and output in that one's directory; waits until it says that it listens.
+    pub(crate) async fn start(&self, node: &str, args: &[&str]) -> Process {
+        let dir = self.dir(node);
+        fs::create_dir_all(&dir).unwrap();
+        let engine = format!("unix://{}", dir.join("docker.sock").display());
+        let netns = format!("--net={}", self.netns(node));
+        let command = [&["nsenter", &netns, ORC], args].concat();
+        let mut process = Process::by("orc", &dir, &command, &[("DOCKER_HOST", &engine)]);
+        process.spawn();
+        // All of its first lines come at once.
+        process.printed(1).await;
+        process
     }
 
     /// Calls scripts/cluster.sh, which says in a sentence where this machine cannot have such machines.

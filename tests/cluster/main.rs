@@ -16,6 +16,11 @@ mod losses;
 #[cfg(test)]
 mod machines;
 #[cfg(test)]
+#[path = "../it/support/patience.rs"]
+mod patience;
+#[cfg(test)]
+#[expect(dead_code, reason = "the tests on one machine do more with processes")]
+#[path = "../it/support/process.rs"]
 mod process;
 #[cfg(test)]
 mod rebalancing;

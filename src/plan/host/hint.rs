@@ -1,4 +1,5 @@
-//! What the engine called out: it saves time, and nothing depends on it (rule R9).
+//! What the engine called out. Hearing it only saves time (rule R9): a list shows the same, later. Where it tells enough,
+//! it is believed.
 
 use std::time::Duration;
 
@@ -78,7 +79,7 @@ impl Host {
     }
 
     /// Whether what is called out tells all that the next attempt depends on, and that is due at once: an engine does
-    /// not answer questions about a container before it has cleaned up after it, which takes as long as a start does.
+    /// not answer questions about a container before it has cleaned up after it, which takes a good part of a start.
     fn is_enough(&self, key: &(TaskId, ContainerId), exit: &Exit) -> bool {
         let Some(slot) = self.slots.get(&key.0) else { return false };
         let Some(container) = self.containers.get(key) else { return false };
@@ -89,7 +90,7 @@ impl Host {
             && self.current(slot).is_some_and(|current| current.id == key.1)
             && container.status == ContainerStatus::Running
             && container.details.is_some()
-            && self.sure.contains(&key.1)
+            && self.answered.contains(&key.1)
             && is_running_as_wanted(slot)
             && is_followed_at_once(slot, exit)
     }
@@ -100,19 +101,19 @@ impl Host {
         container.status = ContainerStatus::Exited;
         if let Some(details) = &mut container.details {
             details.exit = Some(exit);
-            self.died.insert(key.1, now);
+            self.called_dead.insert(key.1, now);
         }
     }
 
     /// Whether a list that shows a container as running shows it as it was.
     pub(super) fn is_listed_late(&self, container: &Container, now: Moment) -> bool {
-        let died = self.died.get(&container.id);
+        let died = self.called_dead.get(&container.id);
         container.status.is_live() && died.is_some_and(|at| now.since(*at) < CLEANING_UP)
     }
 
     /// Whether an ended container may still hold the ports of its host.
     pub(super) fn is_being_cleaned_up(&self, container: &Container) -> bool {
-        self.died.contains_key(&container.id)
+        self.called_dead.contains_key(&container.id)
     }
 }
 

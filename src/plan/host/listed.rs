@@ -51,8 +51,8 @@ impl Host {
         self.lists.wanted |= !self.doubts.is_empty();
         self.interrupted.retain(|_, interruption| now.moment.since(interruption.at) < KILL_EXPLAINS);
         let there: BTreeSet<&ContainerId> = self.containers.keys().map(|(_, id)| id).collect();
-        self.died.retain(|id, _| there.contains(id));
-        self.sure.retain(|id| there.contains(id));
+        self.called_dead.retain(|id, _| there.contains(id));
+        self.answered.retain(|id| there.contains(id));
         self.recheck.retain(|key| self.containers.contains_key(key));
         self.recheck_next_running();
     }

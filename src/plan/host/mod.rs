@@ -63,10 +63,10 @@ pub struct Host {
     recheck: BTreeSet<(TaskId, ContainerId)>,
     /// Containers that a stranger or an engine's restart ended, and when that was heard.
     interrupted: BTreeMap<ContainerId, Interruption>,
-    /// Containers that this process created, and no start of which may still come late.
-    sure: BTreeSet<ContainerId>,
+    /// Containers whose creation, and each start, this process asked for and was told the end of: none may come late.
+    answered: BTreeSet<ContainerId>,
     /// Containers of which only a hint said that they have ended, and when that was heard.
-    died: BTreeMap<ContainerId, Moment>,
+    called_dead: BTreeMap<ContainerId, Moment>,
     lists: Lists,
     pulls: BTreeMap<String, Pull>,
     dirty: Dirty,
@@ -168,8 +168,8 @@ impl Host {
             doubts: BTreeSet::new(),
             recheck: BTreeSet::new(),
             interrupted: BTreeMap::new(),
-            sure: BTreeSet::new(),
-            died: BTreeMap::new(),
+            answered: BTreeSet::new(),
+            called_dead: BTreeMap::new(),
             lists: Lists::default(),
             pulls: BTreeMap::new(),
             dirty: Dirty::default(),

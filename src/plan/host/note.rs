@@ -110,8 +110,8 @@ impl Host {
             (Verb::Remove(id), _) => {
                 self.containers.remove(&(task, id.clone()));
                 self.interrupted.remove(&id);
-                self.died.remove(&id);
-                self.sure.remove(&id);
+                self.called_dead.remove(&id);
+                self.answered.remove(&id);
             }
             (Verb::Rename(id, name), _) => self.renamed(task, &id, name),
             (Verb::RestoreLimits(id, _), _) => {
@@ -139,7 +139,7 @@ impl Host {
         if let Some(attempt) = attempt.filter(|attempt| attempt.number == identity.attempt) {
             attempt.container = Some(id.clone());
         }
-        self.sure.insert(id.clone());
+        self.answered.insert(id.clone());
         let container = Container {
             id: id.clone(),
             name,
@@ -174,7 +174,7 @@ impl Host {
             // Found by name: another task of ours has it. A list shows the rest of that one.
             self.lists.wanted = true;
         }
-        self.died.remove(&container.id);
+        self.called_dead.remove(&container.id);
         self.containers.insert((identity.task, container.id.clone()), container);
     }
 
@@ -197,7 +197,7 @@ impl Host {
 
     fn failed(&mut self, task: TaskId, verb: &Verb, failure: Failure, now: Now) {
         if let Verb::Start(id) = verb {
-            self.sure.remove(id);
+            self.answered.remove(id);
         }
         if let Failure::Unreachable(_) = failure {
             self.lists.trouble = Some(failure.to_string());

@@ -232,9 +232,9 @@ fn next_attempt_step(host: &Host, slot: &Slot, now: Moment) -> Option<Action> {
 /// cleans up after it would make that wait. It is removed when that runs. One that somebody may have started meanwhile,
 /// or a call that comes late may, is gone before anything new begins.
 fn former<'a>(host: &'a Host, slot: &Slot) -> Option<&'a Container> {
-    let ended = host
-        .containers_of(slot.id())
-        .filter(|container| container.status == ContainerStatus::Exited && host.sure.contains(&container.id));
+    let ended = host.containers_of(slot.id()).filter(|container| {
+        container.status == ContainerStatus::Exited && host.answered.contains(&container.id)
+    });
     ended.max_by_key(|container| container.identity.attempt)
 }
 

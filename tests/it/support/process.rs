@@ -17,7 +17,8 @@ pub(crate) const ORC: &str = env!("CARGO_BIN_EXE_orc");
 /// A process, or where one was. It is killed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Process {
-    args: Vec<OsString>,
+    /// The program and its arguments.
+    command: Vec<OsString>,
     envs: Vec<(String, String)>,
     /// Where it is started; what it prints is kept there too.
     dir: PathBuf,
@@ -30,8 +31,13 @@ impl Process {
     /// `orc ARGS` in `dir`, with nothing in its environment but `envs` and the path; not yet started. `name` is
     /// that of the files beside which its output is kept.
     pub(crate) fn new(name: &str, dir: &Path, args: &[&str], envs: &[(&str, &str)]) -> Self {
+        Self::by(name, dir, &[&[ORC], args].concat(), envs)
+    }
+
+    /// The same by a command that becomes `orc ARGS`, so that what is asked of it reaches that.
+    pub(crate) fn by(name: &str, dir: &Path, command: &[&str], envs: &[(&str, &str)]) -> Self {
         Self {
-            args: args.iter().map(OsString::from).collect(),
+            command: command.iter().map(OsString::from).collect(),
             envs: envs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
             dir: dir.to_owned(),
             stdout: dir.join(format!("{name}.stdout")),
@@ -50,8 +56,8 @@ impl Process {
     #[expect(clippy::disallowed_methods, reason = "the child gets this path and nothing else")]
     pub(crate) fn spawn(&mut self) {
         assert!(self.child.is_none(), "it runs already");
-        let mut command = Command::new(ORC);
-        command.args(&self.args).current_dir(&self.dir).env_clear().stdin(Stdio::null());
+        let mut command = Command::new(&self.command[0]);
+        command.args(&self.command[1..]).current_dir(&self.dir).env_clear().stdin(Stdio::null());
         command.env("PATH", std::env::var("PATH").unwrap());
         command.envs(self.envs.iter().map(|(name, value)| (name, value)));
         command.stdout(File::create(&self.stdout).unwrap());
