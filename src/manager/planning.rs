@@ -27,7 +27,7 @@ impl Keeper {
     /// Decides one pass; whether there is more to decide at once.
     pub(super) fn decide_pass(&mut self, now: Now) -> bool {
         for _ in 0..ROUNDS {
-            let changes = reconcile(&self.cluster, self.patience, now);
+            let changes = reconcile(&mut self.cluster, self.patience, now);
             let made = changes.iter().filter(|change| self.carry_out(change, now)).count();
             if changes.len() >= PASS {
                 return true;
@@ -51,6 +51,7 @@ impl Keeper {
             }
             Ok(()) => self.answer_polls(),
         }
+        self.forget_polls();
         Ok(more)
     }
 }

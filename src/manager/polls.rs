@@ -45,22 +45,29 @@ impl Keeper {
         }
     }
 
-    /// Answers every worker for which there is news.
+    /// Answers every worker for which there is news: only what has changed since the last call can be news.
     pub(super) fn answer_polls(&mut self) {
         if self.cluster.safe_mode().is_some() {
             return;
         }
-        let news = |(node, poll): &(&NodeName, &Poll)| {
-            self.cluster.has_news(node, poll.known)
-                || self.streams.contains_key(*node)
-                || poll.reply.is_closed()
-        };
-        let nodes: Vec<NodeName> = self.polls.iter().filter(news).map(|(node, _)| node.clone()).collect();
+        let mut nodes = self.cluster.take_stirred();
+        nodes.extend(self.streams.keys().cloned());
+        nodes.retain(|node| {
+            let poll = self.polls.get(node);
+            poll.is_some_and(|poll| {
+                self.cluster.has_news(node, poll.known) || self.streams.contains_key(node)
+            })
+        });
         for node in nodes {
             if let Some(poll) = self.polls.remove(&node) {
                 self.answer_poll(&node, poll);
             }
         }
+    }
+
+    /// Forgets the questions of workers that wait no more.
+    pub(super) fn forget_polls(&mut self) {
+        self.polls.retain(|_, poll| !poll.reply.is_closed());
     }
 
     /// The answer that leaves a worker as it is.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -94,10 +95,11 @@ uuid_id! {
     InstanceId
 }
 
-/// A worker's name, unique in its cluster: `worker-1`. The label `orc.node` of its containers.
+/// A worker's name, unique in its cluster: `worker-1`. The label `orc.node` of its containers. Cheap to clone: it is in
+/// many places.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct NodeName(String);
+pub struct NodeName(Arc<str>);
 
 impl NodeName {
     /// The name as text.
@@ -117,7 +119,7 @@ impl FromStr for NodeName {
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
         if is_docker_name(text) && text.len() <= 63 {
-            return Ok(Self(text.to_owned()));
+            return Ok(Self(text.into()));
         }
         let shown: String = text.chars().take(64).collect();
         Err(InvalidId(format!(
@@ -136,7 +138,7 @@ impl TryFrom<String> for NodeName {
 
 impl From<NodeName> for String {
     fn from(name: NodeName) -> Self {
-        name.0
+        name.as_str().to_owned()
     }
 }
 

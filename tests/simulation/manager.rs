@@ -207,9 +207,10 @@ impl World {
             self.manager.heard.values_mut().for_each(|heard| *heard = self.now);
         }
         self.manager.ticked = self.now;
-        let Some(cluster) = &self.manager.cluster else { return Ok(()) };
         let now = self.manager.clocks.at(self.now);
-        let changes = reconcile(cluster, self.manager.patience, now);
+        let patience = self.manager.patience;
+        let Some(cluster) = &mut self.manager.cluster else { return Ok(()) };
+        let changes = reconcile(cluster, patience, now);
         let more = changes.len() >= PASS;
         for change in &changes {
             self.say(|| format!("manager decides {change:?}"));

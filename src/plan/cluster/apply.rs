@@ -18,6 +18,12 @@ impl Cluster {
         if let Some(why) = self.safe_mode().filter(|_| of_user) {
             return Err(Refusal::SafeMode(why));
         }
+        let applied = self.change(change, now);
+        self.nodes.settle();
+        applied
+    }
+
+    fn change(&mut self, change: &Change, now: Now) -> Result<Applied, Refusal> {
         match change {
             Change::Submit(submission) => self.submit(submission),
             Change::Stop { task, request } => self.stop(*task, request.as_ref(), now),
@@ -54,7 +60,7 @@ impl Cluster {
         if let Some(holder) = self.names.get(name) {
             return Err(Refusal::NameTaken { name: name.clone(), holder: *holder });
         }
-        if let Some(node) = submission.pinned.as_ref().filter(|node| !self.nodes.contains_key(*node)) {
+        if let Some(node) = submission.pinned.as_ref().filter(|node| !self.nodes.contains(node)) {
             return Err(Refusal::UnknownNode(node.clone()));
         }
         let Submission { task, spec, pinned, at, .. } = submission;

@@ -20,7 +20,7 @@ impl Cluster {
                 && (task.state == State::Scheduled || may_move(task.state, State::Scheduled, Actor::Planner))
         };
         let Some(task) = self.tasks.get(&id).filter(|task| may_leave(task)) else { return Applied::Ignored };
-        let Some(from) = task.node.clone().filter(|from| from != to && self.nodes.contains_key(to)) else {
+        let Some(from) = task.node.clone().filter(|from| from != to && self.nodes.contains(to)) else {
             return Applied::Ignored;
         };
         let (spec, placement) = (task.spec.clone(), task.placement);
@@ -92,7 +92,7 @@ impl Cluster {
         let Some(former) = task.predecessor.clone().filter(|former| former.wanted == Meanwhile::Keep) else {
             return Applied::Ignored;
         };
-        if task.state.is_final() || task.desired == Desired::Stop || !self.nodes.contains_key(&former.node) {
+        if task.state.is_final() || task.desired == Desired::Stop || !self.nodes.contains(&former.node) {
             return Applied::Ignored;
         }
         let (spec, revision, left) = (task.spec.clone(), task.revision, task.node.clone());

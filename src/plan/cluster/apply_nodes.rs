@@ -17,11 +17,11 @@ impl Cluster {
         let epoch = self.epoch;
         let state = if engine_trouble.is_some() { NodeState::Degraded } else { NodeState::Ready };
         let floor = self.revision;
-        let joined = !self.nodes.contains_key(name);
-        let member = self
-            .nodes
-            .entry(name.clone())
-            .or_insert_with(|| Member { floor, ..Member::new(new_node(name, now.wall), now.moment) });
+        let joined = !self.nodes.contains(name);
+        if joined {
+            self.nodes.insert(Member { floor, ..Member::new(new_node(name, now.wall), now.moment) });
+        }
+        let Some(member) = self.nodes.get_mut(name) else { return Ok(Applied::Ignored) };
         member.admit(heard)?;
         member.heard = now.moment;
         member.load = heard.load;
@@ -104,10 +104,11 @@ impl Cluster {
         let (epoch, revision) = self.ahead.take().ok_or(Refusal::NothingToAccept)?;
         self.epoch = self.epoch.max(epoch) + 1;
         self.revision = self.revision.max(revision) + 1;
-        for member in self.nodes.values_mut() {
-            member.floor = self.revision;
+        let revision = self.revision;
+        self.nodes.change_all(|member| {
+            member.floor = revision;
             member.heard = now.moment;
-        }
+        });
         let event = Event {
             at: now.wall,
             task: None,
@@ -122,9 +123,7 @@ impl Cluster {
 
     /// Grants every node a whole lease anew: while the manager stood still, it could hear nobody.
     pub(super) fn awoke(&mut self, now: Now) -> Applied {
-        for member in self.nodes.values_mut() {
-            member.heard = now.moment;
-        }
+        self.nodes.change_all(|member| member.heard = now.moment);
         Applied::Ignored
     }
 

@@ -9,6 +9,8 @@ mod apply_moves;
 mod apply_nodes;
 pub mod change;
 mod delta;
+mod member;
+mod members;
 mod moves;
 pub mod rebalance;
 pub mod reconcile;
@@ -16,13 +18,14 @@ pub mod reconcile;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 pub use self::delta::Delta;
+pub use self::member::Member;
+use self::members::Members;
 use self::rebalance::Rebalance;
-use super::schedule::{Candidate, Description, Pass, Usage};
+use super::schedule::Pass;
 use crate::model::id::{ClusterId, NodeName, RequestId, TaskId};
-use crate::model::node::{Life, Node, NodeLoad, SchedulerKind};
+use crate::model::node::{Node, SchedulerKind};
 use crate::model::state::State;
 use crate::model::task::Task;
 use crate::model::time::{Moment, Now, Timestamp};
@@ -43,7 +46,7 @@ pub struct Cluster {
     revision: u64,
     next_seq: u64,
     tasks: BTreeMap<TaskId, Task>,
-    nodes: BTreeMap<NodeName, Member>,
+    nodes: Members,
     /// Tasks that are there and cannot be read: nothing is done about them.
     unreadable: BTreeSet<TaskId>,
     /// Names of live tasks, and of those that cannot be read.
@@ -66,34 +69,9 @@ pub struct Cluster {
     /// Finished tasks by when they finished.
     finished: BTreeSet<(Timestamp, TaskId)>,
     last_placed: Option<NodeName>,
+    /// The last planning pass: the next one goes on from it.
+    pass: Option<Pass>,
     dirty: Dirty,
-}
-
-/// A node and what is derived of it.
-#[derive(Debug, Clone)]
-pub struct Member {
-    /// What the store keeps of it.
-    pub node: Node,
-    /// When it was heard of last; a manager that starts grants every node a whole lease first.
-    pub heard: Moment,
-    /// How loaded its machine is.
-    pub load: NodeLoad,
-    /// What its live tasks hold.
-    pub usage: Usage,
-    /// The life of its worker that was heard of last.
-    pub life: Option<Life>,
-    /// The revision that its worker has taken in, in this life of the manager.
-    taken_in: Option<u64>,
-    /// Tasks of which its worker has containers beside those that it was given; `None` = it cannot say.
-    leftovers: Option<BTreeSet<TaskId>>,
-    /// Its tasks by the revision of their last change.
-    assigned: BTreeMap<u64, TaskId>,
-    /// Tasks that are to leave it.
-    leaving: BTreeSet<TaskId>,
-    /// A worker that knows less than this revision is told everything anew.
-    floor: u64,
-    /// What constraints can ask of `node`, made anew when that changes: each pass over thousands of nodes shares it.
-    description: Arc<Description>,
 }
 
 /// What has changed since it was last asked, for the store to write.
@@ -120,7 +98,7 @@ impl Cluster {
             revision: start.revision,
             next_seq: start.next_seq,
             tasks: BTreeMap::new(),
-            nodes: BTreeMap::new(),
+            nodes: Members::default(),
             unreadable: start.unreadable.iter().map(|(id, _)| *id).collect(),
             names: start.unreadable.into_iter().map(|(id, name)| (name, id)).collect(),
             requests_of: start.requests.iter().map(|(id, task, _)| (*task, *id)).collect(),
@@ -133,19 +111,20 @@ impl Cluster {
             rebalance: Rebalance { left: start.rebalance, ..Rebalance::default() },
             finished: BTreeSet::new(),
             last_placed: None,
+            pass: None,
             dirty: Dirty::default(),
         };
         for node in start.nodes {
-            cluster.nodes.insert(node.name.clone(), Member::new(node, now.moment));
+            cluster.nodes.insert(Member::new(node, now.moment));
         }
         for task in start.tasks {
             cluster.index(&task, now);
             cluster.tasks.insert(task.id, task);
         }
         // The floor is not stored: whoever is behind is told everything once.
-        for member in cluster.nodes.values_mut() {
-            member.floor = cluster.revision;
-        }
+        let revision = cluster.revision;
+        cluster.nodes.change_all(|member| member.floor = revision);
+        cluster.nodes.settle();
         cluster
     }
 
@@ -237,10 +216,28 @@ impl Cluster {
         std::mem::take(&mut self.dirty)
     }
 
-    /// A planning pass over the nodes as they are.
-    fn pass(&self) -> Pass {
-        let candidates = self.nodes.values().map(Member::candidate).collect();
-        Pass::new(self.scheduler, candidates, self.last_placed.clone())
+    /// The nodes of which something has changed since the last call: those that may have to hear of it.
+    pub fn take_stirred(&mut self) -> BTreeSet<NodeName> {
+        self.nodes.take_stirred()
+    }
+
+    /// A planning pass over the nodes as they are: the last one, which has learned what has changed meanwhile, or where it
+    /// cannot, a new one.
+    fn take_pass(&mut self) -> Pass {
+        let mut changed = self.nodes.take_unplanned();
+        let kept = self.pass.take().filter(|pass| pass.is_by(self.scheduler)).and_then(|mut pass| {
+            changed.extend(pass.take_counted());
+            let mut members = changed.iter().map(|name| self.nodes.get(name));
+            members.all(|member| member.is_some_and(|member| pass.learn(member.candidate()))).then_some(pass)
+        });
+        let mut pass = kept.unwrap_or_else(|| self.new_pass());
+        debug_assert!(pass.sees_as(&self.new_pass()), "a pass that is kept sees the nodes as a new one");
+        pass.turn_behind(self.last_placed.as_ref());
+        pass
+    }
+
+    fn new_pass(&self) -> Pass {
+        Pass::new(self.scheduler, self.nodes.values().map(Member::candidate).collect(), None)
     }
 }
 
@@ -265,55 +262,4 @@ pub struct Restored {
     pub requests: Vec<(RequestId, TaskId, String)>,
     /// Every task that cannot be read, and its name.
     pub unreadable: Vec<(TaskId, String)>,
-}
-
-impl Member {
-    /// How many tasks are on their way off it.
-    pub fn leaving(&self) -> usize {
-        self.leaving.len()
-    }
-
-    fn new(node: Node, now: Moment) -> Self {
-        Self {
-            description: describe(&node),
-            node,
-            heard: now,
-            load: NodeLoad::default(),
-            usage: Usage::default(),
-            life: None,
-            taken_in: None,
-            leftovers: None,
-            assigned: BTreeMap::new(),
-            leaving: BTreeSet::new(),
-            floor: 0,
-        }
-    }
-
-    fn candidate(&self) -> Candidate {
-        Candidate {
-            name: self.node.name.clone(),
-            state: self.node.state,
-            availability: self.node.availability,
-            cores: (f64::from(self.node.facts.cores) - self.node.reserved.cpu).max(0.0),
-            memory: self.node.facts.memory.saturating_sub(self.node.reserved.memory),
-            disk: self.node.facts.disk.saturating_sub(self.node.reserved.disk),
-            load: self.load,
-            usage: self.usage.clone(),
-            description: self.description.clone(),
-        }
-    }
-
-    /// Takes note that `node` is another than before.
-    fn describe(&mut self) {
-        self.description = describe(&self.node);
-    }
-}
-
-fn describe(node: &Node) -> Arc<Description> {
-    Arc::new(Description {
-        ip: node.facts.ip.clone(),
-        engine: node.facts.engine.clone(),
-        version: node.facts.version.clone(),
-        labels: node.labels(),
-    })
 }

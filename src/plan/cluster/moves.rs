@@ -88,9 +88,9 @@ fn forsaken(cluster: &Cluster, task: &Task, former: &Predecessor, member: &Membe
 }
 
 /// The moves to begin now.
-pub(super) fn moves(cluster: &Cluster, pass: &mut Option<Pass>, now: Now) -> Vec<Change> {
+pub(super) fn moves(cluster: &Cluster, pass: &mut Pass, now: Now) -> Vec<Change> {
     let mut changes = Vec::new();
-    for member in cluster.nodes.values() {
+    for member in cluster.nodes.restless() {
         let (why, room) = match (member.node.state, member.node.availability) {
             (NodeState::Unreachable, _) => (Move::Lost, usize::MAX),
             (_, Availability::Drain) => (Move::Drain, DRAINED_AT_A_TIME.saturating_sub(member.leaving.len())),
@@ -109,7 +109,6 @@ pub(super) fn moves(cluster: &Cluster, pass: &mut Option<Pass>, now: Now) -> Vec
             if begun >= room {
                 break;
             }
-            let pass = pass.get_or_insert_with(|| cluster.pass());
             let change = leave(task, member, why, pass);
             match &change {
                 Change::Immovable { why, .. } if cluster.stuck.get(&task.id) == Some(why) => {}

@@ -6,7 +6,6 @@ use super::Cluster;
 use super::change::Change;
 use super::moves::{leaving_tasks, moves};
 use super::rebalance::next_moves;
-use crate::model::node::NodeState;
 use crate::model::state::Desired;
 use crate::model::task::Task;
 use crate::model::time::{Now, Timestamp};
@@ -32,9 +31,10 @@ impl Default for Patience {
 /// so many asks again at once.
 pub const PASS: usize = 4096;
 
-/// The changes to make now: none when all is as it should be.
-pub fn reconcile(cluster: &Cluster, patience: Patience, now: Now) -> Vec<Change> {
-    let mut changes: Vec<Change> = lost_nodes(cluster, patience.lease, now).collect();
+/// The changes to make now: none when all is as it should be. The cluster stays as it is, but for what it remembers of
+/// this look, so that the next one need not look at all again.
+pub fn reconcile(cluster: &mut Cluster, patience: Patience, now: Now) -> Vec<Change> {
+    let mut changes = lost_nodes(cluster, patience.lease, now);
     if cluster.ahead.is_some() {
         return changes;
     }
@@ -43,9 +43,12 @@ pub fn reconcile(cluster: &Cluster, patience: Patience, now: Now) -> Vec<Change>
         // They make room, or take it: what follows is decided when it is known, and not from before.
         return changes;
     }
-    let mut pass = None;
-    changes.extend(moves(cluster, &mut pass, now));
-    changes.extend(pending_tasks(cluster, &mut pass));
+    if cluster.nodes.are_restless() || !cluster.fresh.is_empty() {
+        let mut pass = cluster.take_pass();
+        changes.extend(moves(cluster, &mut pass, now));
+        changes.extend(pending_tasks(cluster, &mut pass));
+        cluster.pass = Some(pass);
+    }
     if changes.is_empty() {
         // What must move, and what waits for a place, goes first.
         changes.extend(next_moves(cluster, now));
@@ -55,20 +58,12 @@ pub fn reconcile(cluster: &Cluster, patience: Patience, now: Now) -> Vec<Change>
     changes
 }
 
-fn lost_nodes(cluster: &Cluster, lease: Duration, now: Now) -> impl Iterator<Item = Change> + '_ {
-    let heard_of = cluster.nodes.values().filter(|member| member.node.state != NodeState::Unreachable);
-    heard_of.filter_map(move |member| {
-        let silent = now.moment.since(member.heard);
-        (silent > lease)
-            .then(|| Change::Lose { node: member.node.name.clone(), silent_seconds: silent.as_secs() })
-    })
+fn lost_nodes(cluster: &mut Cluster, lease: Duration, now: Now) -> Vec<Change> {
+    let lost = cluster.nodes.fallen_silent(lease, now.moment).into_iter();
+    lost.map(|(node, silent)| Change::Lose { node, silent_seconds: silent.as_secs() }).collect()
 }
 
-fn pending_tasks(cluster: &Cluster, pass: &mut Option<Pass>) -> Vec<Change> {
-    if cluster.fresh.is_empty() {
-        return Vec::new();
-    }
-    let pass = pass.get_or_insert_with(|| cluster.pass());
+fn pending_tasks(cluster: &Cluster, pass: &mut Pass) -> Vec<Change> {
     let fresh = cluster.fresh.iter().filter_map(|(_, id)| cluster.tasks.get(id)).take(PASS);
     let decide = |task: &Task| match task.desired {
         Desired::Stop => Change::Cancel { task: task.id },

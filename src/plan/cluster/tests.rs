@@ -8,11 +8,12 @@ use super::reconcile::{Patience, reconcile};
 use super::*;
 use crate::model::event::EventKind;
 use crate::model::id::InstanceId;
-use crate::model::node::{Life, NodeFacts, NodeState};
+use crate::model::node::{Life, NodeFacts, NodeLoad, NodeState};
 use crate::model::spec::TaskSpec;
 use crate::model::state::Desired;
 use crate::model::task::{Observed, Report};
 use crate::model::time::Now;
+use crate::plan::schedule::Usage;
 
 /// A manager with the time, by hand.
 struct World {
@@ -107,7 +108,7 @@ impl World {
     fn plan(&mut self) -> Vec<EventKind> {
         let mut kinds = Vec::new();
         for _ in 0..10 {
-            let changes = reconcile(&self.cluster, Patience::default(), self.now);
+            let changes = reconcile(&mut self.cluster, Patience::default(), self.now);
             if changes.is_empty() {
                 return kinds;
             }

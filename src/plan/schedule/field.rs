@@ -133,6 +133,14 @@ impl Fields {
         self.0.insert(placement.clone(), Field::new(nodes, placement, likeness, placements.len()));
     }
 
+    /// Lets every field learn all of `placements`, of which none is remembered from then on.
+    pub(super) fn forget_changes(&mut self, open: &[Candidate], placements: &[usize]) {
+        for field in self.0.values_mut() {
+            field.learn(placements, open);
+            field.known = 0;
+        }
+    }
+
     /// The groups of a field that is prepared, those that a task that wants `spec` likes best first.
     pub(super) fn ranked(&self, spec: &TaskSpec, tallies: &Tallies) -> Vec<(Points, &Group)> {
         self.0.get(&spec.placement).map(|field| field.ranked(spec, tallies)).unwrap_or_default()

@@ -12,6 +12,7 @@ mod epvm;
 mod explain;
 mod field;
 mod greedy;
+mod kept;
 mod kin;
 mod matching;
 mod nodes;

@@ -6,7 +6,7 @@ use super::room::Free;
 use crate::model::decision::Reasoning;
 
 /// The nodes, by name: the order of turns, and of equals.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Nodes {
     /// Those that take tasks.
     pub(super) open: Vec<Candidate>,

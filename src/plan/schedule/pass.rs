@@ -24,11 +24,13 @@ pub struct Pass {
     pub(super) kind: SchedulerKind,
     pub(super) nodes: Nodes,
     /// Which of the open nodes match whose constraints.
-    fields: Fields,
+    pub(super) fields: Fields,
     /// How many tasks are where, for preferences.
     pub(super) tallies: Tallies,
-    /// The node of each placement so far, and of each task that was counted out.
+    /// The node of each placement so far, of each task that was counted out, and of each change that was learned.
     pub(super) placements: Vec<usize>,
+    /// How many of these the cluster is known to have made.
+    pub(super) made: usize,
     /// The turn of `roundrobin`.
     pub(super) next: usize,
     /// Why none fits, for all that was asked for in vain since the last placement: a thousand tasks that wait
@@ -52,16 +54,23 @@ impl Pass {
     /// A pass over `candidates`. `last` is the node of the last placement before it: `roundrobin` goes on
     /// behind it.
     pub fn new(kind: SchedulerKind, candidates: Vec<Candidate>, last: Option<NodeName>) -> Self {
-        let nodes = Nodes::new(candidates);
-        Self {
+        let mut pass = Self {
             kind,
-            next: last.map_or(0, |last| nodes.open.partition_point(|node| node.name <= last)),
-            nodes,
+            next: 0,
+            nodes: Nodes::new(candidates),
             fields: Fields::default(),
             tallies: Tallies::default(),
             placements: Vec::new(),
+            made: 0,
             refused: BTreeMap::new(),
-        }
+        };
+        pass.turn_behind(last.as_ref());
+        pass
+    }
+
+    /// Lets `roundrobin` go on behind the node of the last placement.
+    pub fn turn_behind(&mut self, last: Option<&NodeName>) {
+        self.next = last.map_or(0, |last| self.nodes.open.partition_point(|node| node.name <= *last));
     }
 
     /// Chooses a node for a task that wants `spec` and counts it in. A task that is `pinned` goes to that node

@@ -115,6 +115,11 @@ impl Tallies {
         }
     }
 
+    /// Forgets all: it is counted anew when it is asked for.
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
     /// Counts in a task that was placed on `node`.
     pub(super) fn placed(&mut self, node: &Candidate, spec: &TaskSpec) {
         for (fact, tally) in self.counting(spec) {

@@ -269,7 +269,7 @@ impl World {
 
     /// Decides once, and gives what happened.
     fn plan(&mut self) -> Vec<EventKind> {
-        let changes = reconcile(&self.cluster, Patience::default(), now());
+        let changes = reconcile(&mut self.cluster, Patience::default(), now());
         changes.iter().flat_map(|change| self.apply(change)).collect()
     }
 

@@ -1,0 +1,92 @@
+//! A node as the manager knows it, and what is derived of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::model::id::TaskId;
+use crate::model::node::{Availability, Life, Node, NodeLoad, NodeState};
+use crate::model::time::Moment;
+use crate::plan::schedule::{Candidate, Description, Usage};
+
+/// A node and what is derived of it.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// What the store keeps of it.
+    pub node: Node,
+    /// When it was heard of last; a manager that starts grants every node a whole lease first.
+    pub heard: Moment,
+    /// How loaded its machine is.
+    pub load: NodeLoad,
+    /// What its live tasks hold.
+    pub usage: Usage,
+    /// The life of its worker that was heard of last.
+    pub life: Option<Life>,
+    /// The revision that its worker has taken in, in this life of the manager.
+    pub(super) taken_in: Option<u64>,
+    /// Tasks of which its worker has containers beside those that it was given; `None` = it cannot say.
+    pub(super) leftovers: Option<BTreeSet<TaskId>>,
+    /// Its tasks by the revision of their last change.
+    pub(super) assigned: BTreeMap<u64, TaskId>,
+    /// Tasks that are to leave it.
+    pub(super) leaving: BTreeSet<TaskId>,
+    /// A worker that knows less than this revision is told everything anew.
+    pub(super) floor: u64,
+    /// What constraints can ask of `node`, made anew when that changes: each pass over thousands of nodes shares it.
+    pub(super) description: Arc<Description>,
+}
+
+impl Member {
+    /// How many tasks are on their way off it.
+    pub fn leaving(&self) -> usize {
+        self.leaving.len()
+    }
+
+    pub(super) fn new(node: Node, now: Moment) -> Self {
+        Self {
+            description: describe(&node),
+            node,
+            heard: now,
+            load: NodeLoad::default(),
+            usage: Usage::default(),
+            life: None,
+            taken_in: None,
+            leftovers: None,
+            assigned: BTreeMap::new(),
+            leaving: BTreeSet::new(),
+            floor: 0,
+        }
+    }
+
+    pub(super) fn candidate(&self) -> Candidate {
+        Candidate {
+            name: self.node.name.clone(),
+            state: self.node.state,
+            availability: self.node.availability,
+            cores: (f64::from(self.node.facts.cores) - self.node.reserved.cpu).max(0.0),
+            memory: self.node.facts.memory.saturating_sub(self.node.reserved.memory),
+            disk: self.node.facts.disk.saturating_sub(self.node.reserved.disk),
+            load: self.load,
+            usage: self.usage.clone(),
+            description: self.description.clone(),
+        }
+    }
+
+    /// Whether tasks should leave it.
+    pub(super) fn is_restless(&self) -> bool {
+        self.node.state == NodeState::Unreachable || self.node.availability == Availability::Drain
+    }
+
+    /// Takes note that `node` is another than before.
+    pub(super) fn describe(&mut self) {
+        self.description = describe(&self.node);
+    }
+}
+
+fn describe(node: &Node) -> Arc<Description> {
+    Arc::new(Description {
+        ip: node.facts.ip.clone(),
+        engine: node.facts.engine.clone(),
+        version: node.facts.version.clone(),
+        labels: node.labels(),
+    })
+}
