@@ -111,6 +111,7 @@ impl Pass {
     fn has_changed(&mut self, at: usize) {
         self.nodes.free[at] = Free::of(&self.nodes.open[at]);
         self.placements.push(at);
+        self.counted.insert(at);
         self.refused.clear();
     }
 }

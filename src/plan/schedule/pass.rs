@@ -1,6 +1,6 @@
 //! One planning pass: many tasks, one after the other, each seeing those before it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::account::View;
@@ -29,8 +29,8 @@ pub struct Pass {
     pub(super) tallies: Tallies,
     /// The node of each placement so far, of each task that was counted out, and of each change that was learned.
     pub(super) placements: Vec<usize>,
-    /// How many of these the cluster is known to have made.
-    pub(super) made: usize,
+    /// The nodes on which tasks were counted in or out, and of which nobody has asked since.
+    pub(super) counted: BTreeSet<usize>,
     /// The turn of `roundrobin`.
     pub(super) next: usize,
     /// Why none fits, for all that was asked for in vain since the last placement: a thousand tasks that wait
@@ -53,7 +53,7 @@ type Want = (Ask, Placement, BTreeMap<String, String>);
 impl Pass {
     /// A pass over `candidates`. `last` is the node of the last placement before it: `roundrobin` goes on
     /// behind it.
-    pub fn new(kind: SchedulerKind, candidates: Vec<Candidate>, last: Option<NodeName>) -> Self {
+    pub fn new(kind: SchedulerKind, candidates: Vec<Candidate>, last: Option<&NodeName>) -> Self {
         let mut pass = Self {
             kind,
             next: 0,
@@ -61,10 +61,10 @@ impl Pass {
             fields: Fields::default(),
             tallies: Tallies::default(),
             placements: Vec::new(),
-            made: 0,
+            counted: BTreeSet::new(),
             refused: BTreeMap::new(),
         };
-        pass.turn_behind(last.as_ref());
+        pass.turn_behind(last);
         pass
     }
 
@@ -88,6 +88,7 @@ impl Pass {
         self.nodes.free[chosen] = Free::of(node);
         self.tallies.placed(node, spec);
         self.placements.push(chosen);
+        self.counted.insert(chosen);
         self.next = chosen + 1;
         self.refused.clear();
         Ok(Placed { node: node.name.clone(), reasoning: Arc::new(reasoning) })

@@ -73,13 +73,13 @@ mod choices {
 
     #[test]
     fn roundrobin_takes_turns_from_behind_the_last_placement() {
-        let mut pass = Pass::new(SchedulerKind::Roundrobin, idle(&["n1", "n2", "n3"]), Some(name("n1")));
+        let mut pass = Pass::new(SchedulerKind::Roundrobin, idle(&["n1", "n2", "n3"]), Some(&name("n1")));
         assert_eq!(places(&mut pass, &vec![unlimited(); 5]), ["n2", "n3", "n1", "n2", "n3"]);
     }
 
     #[test]
     fn roundrobin_goes_on_in_order_when_the_last_node_is_gone() {
-        let mut pass = Pass::new(SchedulerKind::Roundrobin, idle(&["n1", "n3"]), Some(name("n2")));
+        let mut pass = Pass::new(SchedulerKind::Roundrobin, idle(&["n1", "n3"]), Some(&name("n2")));
         assert_eq!(places(&mut pass, &vec![unlimited(); 3]), ["n3", "n1", "n3"]);
     }
 
