@@ -13,6 +13,7 @@ use clap::Parser;
 use futures_util::FutureExt;
 use orc::settings::Settings;
 use orc::settings::flags::ServerFlags;
+use tikv_jemallocator::Jemalloc;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::report::row::Row;
@@ -21,6 +22,10 @@ use crate::rig::{bare::Bare, machine};
 use crate::rows::{
     hundred, idle, idle_workers, million, node_loss, one, placement, recover, restart, submit,
 };
+
+/// orc's own: what asks must not be what is slow.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// A line on stderr about what is being done.
 #[macro_export]

@@ -32,8 +32,7 @@ use keeper::{Ends, EventFeed, Silent, Stuck};
 use message::{Answer, Message, Refused, Word};
 use pipes::Pipes;
 
-/// What handlers hold of the manager. Cheap to clone.
-#[derive(Clone)]
+/// What handlers hold of the manager: one for all of them.
 pub struct Manager {
     inbox: mpsc::Sender<Word>,
     feed: EventFeed,

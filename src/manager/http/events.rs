@@ -31,7 +31,7 @@ const PAGE: u32 = 500;
     (status = 404, body = ErrorBody),
 ))]
 pub async fn of_task(
-    Extract(manager): Extract<Manager>,
+    Extract(manager): Extract<Arc<Manager>>,
     Id(id): Id<TaskId>,
 ) -> Result<axum::Json<Vec<Event>>, ApiError> {
     manager.reader.task(id).await?.ok_or(Refusal::UnknownTask(id))?;
@@ -66,7 +66,7 @@ pub struct EventQuery {
     (status = 400, body = ErrorBody),
 ))]
 pub async fn all(
-    Extract(manager): Extract<Manager>,
+    Extract(manager): Extract<Arc<Manager>>,
     Query(query): Query<EventQuery>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
@@ -119,7 +119,7 @@ async fn gap_after(manager: &Manager, since: u64) -> Result<Option<axum::respons
 
 /// How far a reader is.
 struct Cursor {
-    manager: Manager,
+    manager: Arc<Manager>,
     feed: broadcast::Receiver<Arc<[StoredEvent]>>,
     after: u64,
     follow: bool,

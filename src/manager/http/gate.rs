@@ -1,6 +1,7 @@
 //! Who may use which route: a table, which is the gate itself. A route without a row is nobody's.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use axum::extract::{MatchedPath, RawPathParams, Request, State as Extract};
 use axum::http::header::{ALLOW, AUTHORIZATION, CONNECTION, HeaderValue, WWW_AUTHENTICATE};
@@ -92,7 +93,7 @@ const IN_QUERY: &[&str] = &["token", "access_token", "api_key"];
 
 /// Lets a request pass, or answers it.
 pub async fn check(
-    Extract(manager): Extract<Manager>,
+    Extract(manager): Extract<Arc<Manager>>,
     parameters: RawPathParams,
     mut request: Request,
     next: Next,

@@ -1,5 +1,7 @@
 //! A worker joins, and later renews its certificate.
 
+use std::sync::Arc;
+
 use axum::extract::State as Extract;
 use axum::http::StatusCode;
 
@@ -21,7 +23,7 @@ use crate::wire::access::{CertificateAnswer, CertificateRequest, JoinAnswer, Joi
     (status = 422, body = ErrorBody, description = "This manager can be reached by its own machine alone"),
 ))]
 pub async fn join(
-    Extract(manager): Extract<Manager>,
+    Extract(manager): Extract<Arc<Manager>>,
     Json(request): Json<JoinRequest>,
 ) -> Result<(StatusCode, axum::Json<JoinAnswer>), ApiError> {
     let invitation = invitation(&manager)?;
@@ -42,7 +44,7 @@ pub async fn join(
     (status = 403, body = ErrorBody, description = "The key is not the one with which it joined"),
 ))]
 pub async fn renew(
-    Extract(manager): Extract<Manager>,
+    Extract(manager): Extract<Arc<Manager>>,
     Id(node): Id<NodeName>,
     Json(request): Json<CertificateRequest>,
 ) -> Result<(StatusCode, axum::Json<CertificateAnswer>), ApiError> {

@@ -1,6 +1,7 @@
 //! What a task wrote: asked for here, sent by the worker that has it, which dials.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -47,7 +48,7 @@ pub struct LogQuery {
     (status = 504, body = ErrorBody, description = "Its worker does not begin to send"),
 ))]
 pub async fn read(
-    Extract(manager): Extract<Manager>,
+    Extract(manager): Extract<Arc<Manager>>,
     Id(id): Id<TaskId>,
     Query(query): Query<LogQuery>,
 ) -> Result<Response, ApiError> {
@@ -121,7 +122,7 @@ fn read_since(text: &str, now: i64) -> Result<i64, ApiError> {
 
 /// A worker sends what was asked for.
 pub async fn fill(
-    Extract(manager): Extract<Manager>,
+    Extract(manager): Extract<Arc<Manager>>,
     Path((node, id)): Path<(String, u64)>,
     body: Body,
 ) -> Result<StatusCode, ApiError> {

@@ -12,6 +12,8 @@ pub mod tasks;
 pub mod tokens;
 pub mod why;
 
+use std::sync::Arc;
+
 use axum::Router;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -55,6 +57,7 @@ struct Document;
 
 /// Every route of the manager.
 pub fn router(manager: Manager) -> Router {
+    let manager = Arc::new(manager);
     let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(tasks::list, tasks::submit))
         .routes(routes!(tasks::get, tasks::stop))

@@ -1,5 +1,7 @@
 //! `/nodes`: the workers, and the conversation with each.
 
+use std::sync::Arc;
+
 use axum::extract::State as Extract;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -23,7 +25,7 @@ const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Every node, by name.
 #[utoipa::path(get, path = "/nodes", responses((status = 200, body = Vec<Node>)))]
-pub async fn list(Extract(manager): Extract<Manager>) -> Result<axum::Json<Vec<Node>>, ApiError> {
+pub async fn list(Extract(manager): Extract<Arc<Manager>>) -> Result<axum::Json<Vec<Node>>, ApiError> {
     Ok(axum::Json(manager.nodes().await?))
 }
 
@@ -33,7 +35,7 @@ pub async fn list(Extract(manager): Extract<Manager>) -> Result<axum::Json<Vec<N
     (status = 404, body = ErrorBody, description = "There is no such node"),
 ))]
 pub async fn get(
-    Extract(manager): Extract<Manager>,
+    Extract(manager): Extract<Arc<Manager>>,
     Id(node): Id<NodeName>,
 ) -> Result<axum::Json<Node>, ApiError> {
     Ok(axum::Json(manager.node(node).await?))
@@ -51,7 +53,7 @@ pub async fn get(
     (status = 422, body = ErrorBody),
 ))]
 pub async fn change(
-    Extract(manager): Extract<Manager>,
+    Extract(manager): Extract<Arc<Manager>>,
     Id(node): Id<NodeName>,
     Json(input): Json<NodePatchInput>,
 ) -> Result<axum::Json<Node>, ApiError> {
@@ -89,7 +91,7 @@ pub struct Removal {
     (status = 409, body = ErrorBody, description = "It is heard of, or has live tasks, and force is not true"),
 ))]
 pub async fn remove(
-    Extract(manager): Extract<Manager>,
+    Extract(manager): Extract<Arc<Manager>>,
     Id(node): Id<NodeName>,
     Query(removal): Query<Removal>,
 ) -> Result<StatusCode, ApiError> {
@@ -111,7 +113,7 @@ pub async fn remove(
     (status = 507, body = ErrorBody),
 ))]
 pub async fn submit(
-    Extract(manager): Extract<Manager>,
+    Extract(manager): Extract<Arc<Manager>>,
     Id(node): Id<NodeName>,
     Json(event): Json<TaskEventInput>,
 ) -> Result<Response, ApiError> {
@@ -120,7 +122,7 @@ pub async fn submit(
 
 /// A worker says what it sees, and hears what is wanted of it: at once, or when there is news.
 pub async fn sync(
-    Extract(manager): Extract<Manager>,
+    Extract(manager): Extract<Arc<Manager>>,
     Id(node): Id<NodeName>,
     Json(request): Json<SyncRequest>,
 ) -> Result<axum::Json<SyncAnswer>, ApiError> {

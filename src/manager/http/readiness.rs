@@ -1,5 +1,7 @@
 //! Whether the manager lives, and whether it can do its work.
 
+use std::sync::Arc;
+
 use axum::extract::State as Extract;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -31,7 +33,7 @@ pub async fn alive() -> axum::Json<Readiness> {
     (status = 200, body = Readiness),
     (status = 503, body = ErrorBody),
 ))]
-pub async fn ready(Extract(manager): Extract<Manager>) -> Result<axum::Json<Readiness>, ApiError> {
+pub async fn ready(Extract(manager): Extract<Arc<Manager>>) -> Result<axum::Json<Readiness>, ApiError> {
     manager.nodes().await?;
     manager.reader.count_by_state().await?;
     Ok(axum::Json(OK))

@@ -1,5 +1,7 @@
 //! `/rebalance`: what would stand better elsewhere, and having it moved.
 
+use std::sync::Arc;
+
 use axum::extract::State as Extract;
 
 use super::super::Manager;
@@ -9,7 +11,7 @@ use crate::wire::rebalance::Rebalance;
 
 /// What a rebalance would move now, or why nothing; and what is under way of one that was asked for.
 #[utoipa::path(get, path = "/rebalance", responses((status = 200, body = Rebalance)))]
-pub async fn get(Extract(manager): Extract<Manager>) -> Result<axum::Json<Rebalance>, ApiError> {
+pub async fn get(Extract(manager): Extract<Arc<Manager>>) -> Result<axum::Json<Rebalance>, ApiError> {
     Ok(axum::Json(manager.proposed_rebalance().await?))
 }
 
@@ -19,6 +21,6 @@ pub async fn get(Extract(manager): Extract<Manager>) -> Result<axum::Json<Rebala
     (status = 200, body = Rebalance),
     (status = 503, body = ErrorBody, description = "Nothing is decided now, and the sentence says why"),
 ))]
-pub async fn begin(Extract(manager): Extract<Manager>) -> Result<axum::Json<Rebalance>, ApiError> {
+pub async fn begin(Extract(manager): Extract<Arc<Manager>>) -> Result<axum::Json<Rebalance>, ApiError> {
     Ok(axum::Json(manager.rebalance().await?))
 }

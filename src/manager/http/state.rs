@@ -1,5 +1,7 @@
 //! `/state`: which history this manager has, and letting an older one go on.
 
+use std::sync::Arc;
+
 use axum::extract::State as Extract;
 
 use super::super::Manager;
@@ -9,7 +11,7 @@ use crate::wire::state::History;
 
 /// Which history this manager has, and whether it is the latest that any worker knows.
 #[utoipa::path(get, path = "/state", responses((status = 200, body = History)))]
-pub async fn get(Extract(manager): Extract<Manager>) -> Result<axum::Json<History>, ApiError> {
+pub async fn get(Extract(manager): Extract<Arc<Manager>>) -> Result<axum::Json<History>, ApiError> {
     Ok(axum::Json(manager.history().await?))
 }
 
@@ -18,7 +20,7 @@ pub async fn get(Extract(manager): Extract<Manager>) -> Result<axum::Json<Histor
     (status = 200, body = History),
     (status = 409, body = ErrorBody, description = "It is the latest already"),
 ))]
-pub async fn accept(Extract(manager): Extract<Manager>) -> Result<axum::Json<History>, ApiError> {
+pub async fn accept(Extract(manager): Extract<Arc<Manager>>) -> Result<axum::Json<History>, ApiError> {
     manager.accept_state().await?;
     Ok(axum::Json(manager.history().await?))
 }

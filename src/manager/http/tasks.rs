@@ -51,7 +51,7 @@ pub struct TaskQuery {
     (status = 400, body = ErrorBody),
 ))]
 pub async fn list(
-    Extract(manager): Extract<Manager>,
+    Extract(manager): Extract<Arc<Manager>>,
     Query(query): Query<TaskQuery>,
 ) -> Result<Response, ApiError> {
     let filter = TaskFilter {
@@ -92,7 +92,7 @@ async fn page(manager: &Manager, filter: &TaskFilter, after: u64, limit: u32) ->
 }
 
 /// All of them, streamed: a million tasks take no more memory here than a few hundred.
-fn all(manager: Manager, filter: TaskFilter) -> Response {
+fn all(manager: Arc<Manager>, filter: TaskFilter) -> Response {
     let tasks = manager.reader.stream(filter);
     let views = tasks.map(move |task| task.map(|task| manager.view(&task)));
     let chunks = views.ready_chunks(100).scan("", |before, views| {
@@ -127,7 +127,7 @@ fn write_chunk(
     (status = 404, body = ErrorBody),
 ))]
 pub async fn get(
-    Extract(manager): Extract<Manager>,
+    Extract(manager): Extract<Arc<Manager>>,
     Id(id): Id<TaskId>,
 ) -> Result<axum::Json<TaskView>, ApiError> {
     let task = manager.reader.task(id).await?.ok_or(Refusal::UnknownTask(id))?;
@@ -146,7 +146,7 @@ pub async fn get(
     (status = 507, body = ErrorBody, description = "The disk is full"),
 ))]
 pub async fn submit(
-    Extract(manager): Extract<Manager>,
+    Extract(manager): Extract<Arc<Manager>>,
     Json(event): Json<TaskEventInput>,
 ) -> Result<Response, ApiError> {
     accept(&manager, event, None).await
@@ -214,7 +214,7 @@ fn requested_at(event: &TaskEventInput, now: Timestamp) -> Result<Timestamp, Api
 
 /// Stops a task of this node: what the worker's own API asks for.
 pub async fn stop_on(
-    Extract(manager): Extract<Manager>,
+    Extract(manager): Extract<Arc<Manager>>,
     Path((node, id)): Path<(String, String)>,
 ) -> Result<StatusCode, ApiError> {
     let id: TaskId = parse(&id)?;
@@ -232,7 +232,10 @@ pub async fn stop_on(
     (status = 400, body = ErrorBody, description = "Not a UUID"),
     (status = 404, body = ErrorBody),
 ))]
-pub async fn stop(Extract(manager): Extract<Manager>, Id(id): Id<TaskId>) -> Result<StatusCode, ApiError> {
+pub async fn stop(
+    Extract(manager): Extract<Arc<Manager>>,
+    Id(id): Id<TaskId>,
+) -> Result<StatusCode, ApiError> {
     manager.stop_task(id, None).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,5 +1,6 @@
 //! `/tokens`: what was given out, without the secrets.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Path, State as Extract};
@@ -22,7 +23,7 @@ const LONGEST_NAME: usize = 200;
 
 /// Every token, oldest first.
 #[utoipa::path(get, path = "/tokens", responses((status = 200, body = Vec<Token>)))]
-pub async fn list(Extract(manager): Extract<Manager>) -> axum::Json<Vec<Token>> {
+pub async fn list(Extract(manager): Extract<Arc<Manager>>) -> axum::Json<Vec<Token>> {
     let standing = manager.standing();
     let mut tokens: Vec<_> = standing.tokens().collect();
     tokens.sort_by_key(|token| (token.created_at, &token.id));
@@ -36,7 +37,7 @@ pub async fn list(Extract(manager): Extract<Manager>) -> axum::Json<Vec<Token>> 
     (status = 422, body = ErrorBody),
 ))]
 pub async fn create(
-    Extract(manager): Extract<Manager>,
+    Extract(manager): Extract<Arc<Manager>>,
     Json(input): Json<TokenInput>,
 ) -> Result<(StatusCode, axum::Json<TokenMade>), ApiError> {
     let made = manager.grant(wish(input)?).await?.ok_or_else(nobody_can_join)?;
@@ -71,7 +72,7 @@ fn wish(input: TokenInput) -> Result<Wish, ApiError> {
     (status = 404, body = ErrorBody),
 ))]
 pub async fn revoke(
-    Extract(manager): Extract<Manager>,
+    Extract(manager): Extract<Arc<Manager>>,
     Path(id): Path<String>,
 ) -> Result<StatusCode, ApiError> {
     manager.revoke(id).await?;

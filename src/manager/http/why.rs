@@ -1,5 +1,7 @@
 //! `/tasks/{id}/why`: how a task came to be where and as it is.
 
+use std::sync::Arc;
+
 use axum::extract::State as Extract;
 
 use super::super::Manager;
@@ -21,7 +23,7 @@ const RESTARTS: u32 = 100;
     (status = 404, body = ErrorBody),
 ))]
 pub async fn of_task(
-    Extract(manager): Extract<Manager>,
+    Extract(manager): Extract<Arc<Manager>>,
     Id(id): Id<TaskId>,
 ) -> Result<axum::Json<Why>, ApiError> {
     let task = manager.reader.task(id).await?.ok_or(Refusal::UnknownTask(id))?;
