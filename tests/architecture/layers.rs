@@ -29,6 +29,7 @@ const LAYERS: &[Layer] = &[
     Layer { name: "engine", may_know: &["model"] },
     Layer { name: "wire", may_know: &["model", "spelling"] },
     Layer { name: "settings", may_know: &["model", "spelling"] },
+    Layer { name: "compose", may_know: &["spelling"] },
     Layer { name: "trust", may_know: &["model"] },
     Layer { name: "client", may_know: &["model", "wire", "trust", "clock"] },
     Layer { name: "serve", may_know: &["model", "wire", "trust", "settings", "clock"] },
@@ -39,7 +40,7 @@ const LAYERS: &[Layer] = &[
         name: "cli",
         may_know: &[
             "model", "plan", "engine", "wire", "trust", "serve", "client", "settings", "clock", "spelling",
-            "roles",
+            "compose", "roles",
         ],
     },
 ];
@@ -54,6 +55,7 @@ struct Confined {
 const CONFINED: &[Confined] = &[
     Confined { word: "sqlx", to: &["store"], because: "all SQL is in store/" },
     Confined { word: "bollard", to: &["engine"], because: "all Docker is in engine/" },
+    Confined { word: "saphyr_parser", to: &["compose"], because: "all YAML is in compose/" },
     Confined { word: "rcgen", to: &["trust"], because: "all certificates are made in trust/" },
     Confined { word: "subtle", to: &["trust"], because: "all secrets are compared in trust/" },
     Confined {

@@ -1,0 +1,8 @@
+//! Compose files, whole: what is read of them, what is said of them, and where.
+
+mod errors;
+mod files;
+mod joining;
+mod long_and_short;
+mod stacks;
+mod table;
