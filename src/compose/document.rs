@@ -14,6 +14,9 @@ use super::value::{Node, Value};
 use super::variables::Variables;
 use super::yaml;
 
+/// Files that one project is read from: each of two can include both of two others, and so on.
+const MAX_FILES: usize = 1_000;
+
 /// What all reading of files goes through.
 pub(super) struct Context<'a> {
     files: &'a dyn Files,
@@ -22,11 +25,12 @@ pub(super) struct Context<'a> {
     pub(super) problems: Problems,
     /// Variables that were missed, and the first place of each: one warning is enough.
     missed: BTreeMap<String, Place>,
+    files_read: usize,
 }
 
 impl<'a> Context<'a> {
     pub(super) fn new(files: &'a dyn Files, directory: &'a Path) -> Self {
-        Self { files, directory, problems: Problems::default(), missed: BTreeMap::new() }
+        Self { files, directory, problems: Problems::default(), missed: BTreeMap::new(), files_read: 0 }
     }
 
     pub(super) fn exists(&self, path: &Path) -> bool {
@@ -35,7 +39,12 @@ impl<'a> Context<'a> {
 
     /// The text of a file; `from` is where it is asked for.
     pub(super) fn read(&mut self, path: &Path, from: Option<&Place>) -> Option<String> {
-        let text = self.files.read(path);
+        self.files_read += 1;
+        let text = if self.files_read > MAX_FILES {
+            Err(format!("it is one of more than {MAX_FILES} files, the most that are read"))
+        } else {
+            self.files.read(path).map_err(|error| error.to_string())
+        };
         if let Err(error) = &text {
             let says = format!("{} cannot be read: {error}", self.shown(path));
             match from {

@@ -211,6 +211,18 @@ fn files_that_include_each_other_are_a_circle() {
 }
 
 #[test]
+fn files_that_multiply_are_read_no_further_than_a_bound() {
+    let mut texts = vec![("compose.yaml".to_owned(), "include: [a0.yaml, b0.yaml]\n".to_owned())];
+    for level in 0..30 {
+        let text = format!("include: [a{0}.yaml, b{0}.yaml]\n", level + 1);
+        texts.extend(["a", "b"].map(|name| (format!("{name}{level}.yaml"), text.clone())));
+    }
+    let texts: Vec<(&str, &str)> = texts.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let reading = read(&texts);
+    assert!(said(&reading.errors).iter().any(|error| error.contains("one of more than 1000 files")));
+}
+
+#[test]
 fn files_that_are_not_there_are_named_where_they_are_asked_for() {
     check_one(
         "\
