@@ -1,19 +1,10 @@
 //! Compose files: what they say, where they say it, and what orc makes of each key.
 //!
-//! [`load`] takes files to a [`Project`] of plain types. On the way each file is read ([`yaml`], positions kept), its
-//! variables are replaced ([`interpolate`]), short forms become long ones ([`canonical`]), services begin as those
-//! that they extend ([`extends`]), files are laid over each other ([`merge`]) and beside each other ([`include`]).
+//! [`load`] takes files to a [`Project`] of plain types. On the way each file is read (`yaml`, positions kept), its
+//! variables are replaced (`interpolate`), short forms become long ones (`canonical`), services begin as those
+//! that they extend (`extends`), files are laid over each other (`merge`) and beside each other (`include`).
 //! Then [`support`] tells of each key what orc does with it, and [`project`] reads the types. Nothing here speaks
 //! with Docker or a manager.
-//!
-//! [`yaml`]: self::yaml
-//! [`interpolate`]: self::interpolate
-//! [`canonical`]: self::canonical
-//! [`extends`]: self::extends
-//! [`merge`]: self::merge
-//! [`include`]: self::include
-//! [`support`]: self::support
-//! [`project`]: self::project
 
 mod canonical;
 mod document;

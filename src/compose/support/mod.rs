@@ -1,8 +1,6 @@
 //! What orc does with each key of the Compose specification: it honours it, warns of it, or refuses it.
 //!
-//! The table is in [`table`]; a key that it does not have is no key of the specification.
-//!
-//! [`table`]: self::table
+//! The table is in `table`; a key that it does not have is no key of the specification.
 
 mod deploy_table;
 mod resource_table;
