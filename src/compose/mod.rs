@@ -1,6 +1,6 @@
 //! Compose files: what they say, where they say it, and what orc makes of each key.
 //!
-//! [`load`] takes files to a [`Project`] of plain types. On the way each file is read (`yaml`, positions kept), its
+//! [`load()`] takes files to a [`Project`] of plain types. On the way each file is read (`yaml`, positions kept), its
 //! variables are replaced (`interpolate`), short forms become long ones (`canonical`), services begin as those
 //! that they extend (`extends`), files are laid over each other (`merge`) and beside each other (`include`).
 //! Then [`support`] tells of each key what orc does with it, and [`project`] reads the types. Nothing here speaks

@@ -137,8 +137,7 @@ fn a_file_that_stands_for_a_billion_values_is_refused_in_no_time() {
 
 #[test]
 fn a_variable_that_is_demanded_is_an_error_and_one_that_is_missed_a_warning() {
-    let text =
-        "services:\n  web:\n    image: nginx:${TAG}\n    user: ${WHO:?say who}\n    hostname: ${TAG}\n";
+    let text = "services:\n  web:\n    image: nginx:${TAG}\n    user: ${WHO:?say who}\n    hostname: ${TAG}\nx-note: $UNUSED\n";
     let reading = read(&[("compose.yaml", text)]);
     assert_eq!(
         said(&reading.errors),
