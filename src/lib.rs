@@ -2,8 +2,8 @@
 //!
 //! `ARCHITECTURE.md` is the map. In short: `model` holds the words, `plan` decides, `store` keeps,
 //! `engine` speaks with Docker, `wire` is the JSON, `compose` reads Compose files, `trust` says who may speak with
-//! whom; `manager` and `worker` are the two roles made of them, `serve` is the careful HTTP server under both, `cli`
-//! is what people type.
+//! whom; `manager` and `worker` are the two roles made of them, `serve` is the careful HTTP server under both, over `tcp`
+//! that notices silence, `cli` is what people type.
 
 pub mod cli;
 pub mod client;
@@ -18,6 +18,7 @@ pub mod serve;
 pub mod settings;
 pub mod spelling;
 pub mod store;
+pub mod tcp;
 pub mod trust;
 pub mod wire;
 pub mod worker;

@@ -17,6 +17,7 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::{self, ClientConfig, pki_types::ServerName};
 use tower::Service;
 
+use crate::tcp;
 use crate::trust::client::explain;
 
 /// How long a peer may take to accept a connection, and how long one that went silent counts as there.
@@ -67,15 +68,17 @@ impl Service<Uri> for Connector {
         let tls = self.tls.clone();
         let connecting = self.tcp.call(uri);
         Box::pin(async move {
+            let connected = connecting.await?;
+            tcp::resend_soon(connected.inner())?;
             if !secured {
-                return Ok(Stream::Plain(connecting.await?));
+                return Ok(Stream::Plain(connected));
             }
             let tls = tls.ok_or(
                 "nothing is known of its certificate: `orc login` makes a manager known to a person, and `orc worker \
                  --join` to a worker",
             )?;
             let name = ServerName::try_from(host)?;
-            let handshake = TlsConnector::from(tls).connect(name, connecting.await?.into_inner());
+            let handshake = TlsConnector::from(tls).connect(name, connected.into_inner());
             let late = |_| format!("TLS was not agreed on within {} s", MAX_SILENCE.as_secs());
             let stream =
                 timeout(MAX_SILENCE, handshake).await.map_err(late)?.map_err(|error| in_words(&error))?;

@@ -27,7 +27,8 @@ use super::linger::Lingering;
 use super::room::{Place, Room};
 use super::{Bound, Limits, Options, Peer, stack};
 use crate::clock::Clock;
-use crate::trust::server::Door;
+use crate::tcp;
+use crate::trust::server::{Door, Visitor};
 
 /// The first pause after a failure to accept, when file descriptors or memory have run out, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
@@ -128,7 +129,7 @@ where
 {
     /// Serves it to its end, and keeps its place until then.
     async fn serve(self, stream: TcpStream, door: Option<Door>, place: Place) {
-        if let Err(error) = stream.set_nodelay(true) {
+        if let Err(error) = prepare(&stream, self.limits) {
             tracing::debug!(%error, "a connection ended before it was served");
             return;
         }
@@ -193,7 +194,18 @@ async fn open(stream: TcpStream, door: Door, limits: Limits, stop: CancellationT
     let tls = TlsAcceptor::from(door.config()).accept(stream).await?;
     let shown = tls.get_ref().1.peer_certificates().unwrap_or_default();
     let visitor = door.judge(shown, Clock.now().wall);
+    if matches!(visitor, Visitor::Node(_)) {
+        // It takes in what it is told at once, so its silence is no slow reader's.
+        tcp::fail_in_silence(tls.get_ref().0.get_ref(), limits.worker_silence)?;
+    }
     Ok(Opened::Tls(Box::new(tls), Peer::Tls(visitor)))
+}
+
+/// Sets how a socket deals with delays, losses and silence.
+fn prepare(stream: &TcpStream, limits: Limits) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    tcp::resend_soon(stream)?;
+    tcp::fail_in_silence(stream, limits.write_stall)
 }
 
 fn timed(stream: TcpStream, limits: Limits, stop: CancellationToken) -> Timed {

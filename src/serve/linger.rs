@@ -6,6 +6,7 @@
 
 use std::future::Future;
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -28,6 +29,12 @@ impl Lingering {
     /// Waits for the client to close its side, at most so long and not beyond `stop`.
     pub(super) fn new(stream: TcpStream, most: Duration, stop: CancellationToken) -> Self {
         Self { stream, most, stop, end: None }
+    }
+}
+
+impl AsFd for Lingering {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
     }
 }
 

@@ -42,8 +42,10 @@ pub struct Limits {
     pub body_time: Duration,
     /// Bytes of a body that is read as a whole.
     pub body_size: usize,
-    /// For a client that takes nothing of its answer.
+    /// For a client that takes nothing of its answer, and for one that has vanished.
     pub write_stall: Duration,
+    /// For a worker that has vanished.
+    pub worker_silence: Duration,
     /// For a client to read the end of its answer when the connection is closed under it.
     pub linger: Duration,
     /// For requests under way when the server stops.
@@ -60,6 +62,7 @@ impl Default for Limits {
             body_time: Duration::from_secs(10),
             body_size: 1_024 * 1_024,
             write_stall: Duration::from_secs(30),
+            worker_silence: Duration::from_secs(7),
             linger: Duration::from_secs(2),
             drain: Duration::from_secs(2),
         }

@@ -30,8 +30,16 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 /// There are so many heartbeats to a lease, or more.
 const BEATS: u32 = 6;
 
+/// A question that hangs for so many heartbeats may be lost, with its connection. So there are four chances to a lease:
+/// where three packets of ten are lost, two are too few.
+const OVERDUE: f64 = 1.5;
+
 /// Questions that hang at a time when some are overdue.
 const HANGING: usize = 4;
+
+/// What is read of the machine goes out no more often than this while a question hangs: it is most of what a question
+/// has to say, and would keep the next from getting through where little does.
+const SELDOM: Duration = Duration::from_secs(5);
 
 /// An answer that takes so much longer than that is lost.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -82,16 +90,22 @@ impl<E: Engine> Sync<E> {
         let mut failures = 0_u32;
         let mut heartbeat = HEARTBEAT;
         let mut overdue_at = tokio::time::Instant::now();
+        // When the newest question was asked; it is this one's answer that the next waits for, not that of an older one,
+        // which may be lost.
+        let mut newest = Clock.now().moment;
+        let mut is_answered = true;
         loop {
-            let overdue = overdue_at <= tokio::time::Instant::now() && questions.len() < HANGING;
+            let due = is_answered || overdue_at <= tokio::time::Instant::now();
             let has_news = questions.len() < 2 && news.has_changed().unwrap_or(false);
-            if questions.is_empty() || overdue || has_news {
-                // A question that hangs for so much longer than it should may be lost, with its connection: another is
-                // sent, on a connection of its own, well within a lease.
-                overdue_at = tokio::time::Instant::now() + heartbeat.mul_f64(2.5);
+            if questions.is_empty() || due && questions.len() < HANGING || has_news {
+                // Where one hangs already, this goes out on a connection of its own.
+                overdue_at = tokio::time::Instant::now() + heartbeat.mul_f64(OVERDUE);
                 news.borrow_and_update();
                 let Some(bundle) = self.worker.bundle().await else { return };
-                questions.push(self.ask(self.question(bundle, &mut readings, heartbeat)));
+                (newest, is_answered) = (Clock.now().moment, false);
+                let age = if questions.is_empty() { HEARTBEAT } else { SELDOM };
+                let stats = readings.read(bundle.live, age);
+                questions.push(self.ask(self.question(bundle, stats, readings.load, heartbeat)));
             }
             let room = questions.len() < 2;
             tokio::select! {
@@ -105,6 +119,7 @@ impl<E: Engine> Sync<E> {
                         failures = 0;
                         heartbeat = heartbeat_of(Duration::from_millis(answer.lease_ms)).unwrap_or(heartbeat);
                         let Exchanged { receipt, base, asked_at, .. } = exchanged;
+                        is_answered |= asked_at >= newest;
                         self.hear(answer, receipt, base, asked_at, &outputs).await;
                     }
                     Err(error) => {
@@ -112,6 +127,10 @@ impl<E: Engine> Sync<E> {
                             tracing::warn!("the manager is away, and this worker goes on by itself: {error}");
                         }
                         failures += 1;
+                        if !questions.is_empty() {
+                            // Another may be answered yet.
+                            continue;
+                        }
                         let wait = FIRST_RETRY.saturating_mul(1 << failures.min(10)).min(LONGEST_RETRY);
                         if stop.run_until_cancelled(tokio::time::sleep(jittered(wait, self.worker.life.instance, failures))).await.is_none() {
                             return;
@@ -124,13 +143,18 @@ impl<E: Engine> Sync<E> {
         }
     }
 
-    fn question(&self, bundle: Bundle, readings: &mut Readings, heartbeat: Duration) -> SyncRequest {
-        let stats = readings.read(bundle.live);
+    fn question(
+        &self,
+        bundle: Bundle,
+        stats: Option<Stats>,
+        load: NodeLoad,
+        heartbeat: Duration,
+    ) -> SyncRequest {
         SyncRequest {
             life: self.worker.life,
             known: bundle.known,
             facts: self.worker.facts.borrow().clone(),
-            load: readings.load,
+            load,
             engine_trouble: bundle.engine_trouble,
             stats,
             leftovers: bundle.leftovers,
@@ -202,10 +226,10 @@ impl<E: Engine> Sync<E> {
 }
 
 impl Readings {
-    /// Reads the machine when the last reading is older than a heartbeat; what `/stats` shows, when it did.
-    fn read(&mut self, live: usize) -> Option<Stats> {
+    /// Reads the machine when the last reading is of this age or older; what `/stats` shows, when it did.
+    fn read(&mut self, live: usize, age: Duration) -> Option<Stats> {
         let now = tokio::time::Instant::now();
-        if self.read_at.is_some_and(|at| now.duration_since(at) < HEARTBEAT) {
+        if self.read_at.is_some_and(|at| now.duration_since(at) < age) {
             return None;
         }
         self.read_at = Some(now);
