@@ -3,15 +3,14 @@
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::watch;
 
 use super::{Process, RoleError, addresses};
 use crate::client::{Client, InvalidBase};
 use crate::clock::Clock;
+use crate::engine::Deadlines;
 use crate::engine::docker::{Docker, DockerEnv};
-use crate::engine::{Deadlines, Engine};
 use crate::model::id::NodeName;
 use crate::model::node::NodeFacts;
 use crate::serve::{self, Bound};
@@ -21,10 +20,7 @@ use crate::trust::{ApiToken, Identity, JoinToken};
 use crate::worker::keeper::{Keeper, Start};
 use crate::worker::membership::{self, Membership};
 use crate::worker::sync::Sync;
-use crate::worker::{self, hints, machine};
-
-/// What is said of the engine is asked so often.
-const DESCRIBE_EVERY: Duration = Duration::from_secs(30);
+use crate::worker::{self, describe, hints, machine};
 
 /// Whom a worker works for.
 #[derive(Debug, Clone)]
@@ -130,7 +126,7 @@ impl PreparedWorker {
             _ => Identity::open(&settings.data_dir)?,
         };
         let engine = Arc::new(Docker::connect(&docker_env(settings), Deadlines::default())?);
-        let (describe, facts) = watch::channel(NodeFacts {
+        let (described, facts) = watch::channel(NodeFacts {
             ip: "127.0.0.1".to_owned(),
             api: format!("http://{}", self.bound),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -152,14 +148,14 @@ impl PreparedWorker {
         let node = keeper.node().clone();
         let employment = employ(employer, known, &settings.data_dir, &node).await?;
         if let Some(ip) = employment.own_address {
-            describe.send_modify(|facts| facts.ip = ip);
+            described.send_modify(|facts| facts.ip = ip);
         }
         if let Some(membership) = employment.membership {
             process.spawn(membership.keep_renewed());
         }
         let client = employment.client;
         process.keep(keeper.run(process.stop.clone()));
-        process.spawn(describe_engine(engine.clone(), describe));
+        process.spawn(describe::describe(engine.clone(), worker.clone(), described));
         process.tracker.spawn(hints::listen(engine.clone(), worker.clone(), process.stop.clone()));
         let tracker = process.tracker.clone();
         let sync =
@@ -251,27 +247,6 @@ fn docker_env(settings: &Settings) -> DockerEnv {
         context: docker.context.clone(),
         tls_verify: docker.tls_verify,
         api_version: docker.api_version.clone(),
-    }
-}
-
-/// Keeps what is said of the engine up to date.
-async fn describe_engine<E: Engine>(engine: Arc<E>, describe: watch::Sender<NodeFacts>) {
-    loop {
-        let wait = match engine.info().await {
-            Ok(info) => {
-                describe.send_modify(|facts| {
-                    facts.engine = info.version;
-                    facts.cores = info.cores;
-                    facts.memory = info.memory;
-                });
-                DESCRIBE_EVERY
-            }
-            Err(failure) => {
-                tracing::debug!("the engine does not describe itself: {failure}");
-                Duration::from_secs(1)
-            }
-        };
-        tokio::time::sleep(wait).await;
     }
 }
 

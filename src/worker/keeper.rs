@@ -175,6 +175,7 @@ impl<E: Engine> Keeper<E> {
             Said::Outcome(outcome) => self.host.note(outcome, now),
             Said::Hint(hint) => self.host.hint(hint, now.moment),
             Said::EngineMayBeGone => self.host.engine_may_be_gone(),
+            Said::Described(result) => self.host.described(result.err().as_ref()),
             Said::Told { told, receipt } => self.told(*told, &receipt),
             Said::Bundle(reply) => self.asked.push(reply),
             Said::Tasks(reply) => {

@@ -1,6 +1,7 @@
 //! A worker: keeps on its engine what is wanted of it, with or without its manager, and tells what it sees.
 
 pub mod calls;
+pub mod describe;
 pub mod hints;
 pub mod http;
 pub mod keeper;
@@ -13,7 +14,7 @@ mod telling;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::model::container::Owner;
+use crate::model::container::{Failure, Owner};
 use crate::model::id::{ContainerId, TaskId};
 use crate::model::node::{Life, NodeFacts};
 use crate::model::task::{Report, Task};
@@ -31,6 +32,8 @@ pub enum Said {
     Hint(Hint),
     /// The engine's connection broke.
     EngineMayBeGone,
+    /// The engine was asked what it is, and said it or not.
+    Described(Result<(), Failure>),
     /// The manager spoke.
     Told {
         /// What is wanted.

@@ -68,6 +68,8 @@ pub struct Host {
     /// Containers of which only a hint said that they have ended, and when that was heard.
     called_dead: BTreeMap<ContainerId, Moment>,
     lists: Lists,
+    /// Why the engine does not say what it is, though it may list containers; `None` when it does.
+    mute: Option<String>,
     pulls: BTreeMap<String, Pull>,
     dirty: Dirty,
 }
@@ -171,6 +173,7 @@ impl Host {
             answered: BTreeSet::new(),
             called_dead: BTreeMap::new(),
             lists: Lists::default(),
+            mute: None,
             pulls: BTreeMap::new(),
             dirty: Dirty::default(),
         }
@@ -196,9 +199,9 @@ impl Host {
         self.containers.values()
     }
 
-    /// Why its engine does not answer; `None` when it does.
+    /// Why its engine does not answer, or not to all; `None` when it does.
     pub fn engine_trouble(&self) -> Option<&str> {
-        self.lists.trouble.as_deref()
+        self.lists.trouble.as_deref().or(self.mute.as_deref())
     }
 
     /// Tasks of which there are containers, or may be, and which are not assigned to it; `None` while that cannot be

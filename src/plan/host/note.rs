@@ -80,6 +80,18 @@ impl Host {
         self.lists.wanted = true;
     }
 
+    /// Takes in whether the engine said what it is. One that lists its containers from memory may start and stop none,
+    /// when what runs them hangs; what is wanted of it is asked all the same, and shows how it goes.
+    pub fn described(&mut self, failure: Option<&Failure>) {
+        self.mute = match failure {
+            Some(failure @ Failure::Unknown(_)) => {
+                Some(format!("the engine may list containers, but does not say how it is: {failure}"))
+            }
+            // Whether it is there at all, lists show.
+            _ => None,
+        };
+    }
+
     fn done(&mut self, task: TaskId, verb: Verb, answer: Answer, now: Now) {
         if let Some(slot) = self.slots.get_mut(&task) {
             slot.troubles = 0;

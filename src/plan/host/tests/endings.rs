@@ -237,6 +237,18 @@ fn what_ended_while_the_engine_was_away_was_not_to_blame() {
 }
 
 #[test]
+fn an_engine_that_lists_its_containers_and_does_not_say_how_it_is_is_in_trouble() {
+    let mut world = World::running("");
+    world.host.described(Some(&Failure::Unknown("no answer within 10 s".to_owned())));
+    let words = world.host.engine_trouble().unwrap().to_owned();
+    assert!(words.contains("does not say how it is: no answer within 10 s"), "{words}");
+    world.host.described(None);
+    assert_eq!(world.host.engine_trouble(), None);
+    world.host.described(Some(&Failure::Unreachable("connection refused".to_owned())));
+    assert_eq!(world.host.engine_trouble(), None, "lists show that");
+}
+
+#[test]
 fn a_paused_container_is_thawed() {
     let mut world = World::running("");
     world.hint("c1", HintKind::Changed);
