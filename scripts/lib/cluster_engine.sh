@@ -63,9 +63,13 @@ first_process='
     containerd --root "$at/containerd" --state "$at/containerd-state" --address "$at/containerd.sock" \
         --config "$at/containerd.toml" >"$at/containerd.log" 2>&1 &
     until [ -S "$at/containerd.sock" ]; do sleep 0.02; done
-    dockerd --config-file "$at/daemon.json" --containerd "$at/containerd.sock" --host "unix://$at/docker.sock" \
-        --data-root "$at/docker" --exec-root "$at/exec" --pidfile "$at/docker.pid" \
-        --exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "$1" >"$at/dockerd.log" 2>&1 &
+    # One that a signal ended is started again, as systemd does.
+    while
+        dockerd --config-file "$at/daemon.json" --containerd "$at/containerd.sock" --host "unix://$at/docker.sock" \
+            --data-root "$at/docker" --exec-root "$at/exec" --pidfile "$at/docker.pid" \
+            --exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "$1" >>"$at/dockerd.log" 2>&1
+        [ $? -gt 128 ]
+    do :; done &
     # The end of one is the end of the node.
     wait -n
 '

@@ -3,17 +3,21 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::process::Output;
 use std::time::Duration;
 
-use orc::client::Client;
-use orc::trust::ApiToken;
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+use orc::client::{Client, ClientError};
 use orc::trust::certificate::from_pem;
 use orc::trust::client::{Believed, config};
-use rustix::process::Signal;
+use orc::trust::{ApiToken, Digest};
+use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::engines::{Engines, Seen};
 use crate::fault::Fault;
+use crate::links::Flaw;
 use crate::machines::Machines;
 use crate::process::Process;
 
@@ -21,7 +25,7 @@ use crate::process::Process;
 pub(crate) const NODES: [&str; 3] = ["n1", "n2", "n3"];
 
 /// Where the manager is.
-const MANAGER: &str = "m";
+pub(crate) const MANAGER: &str = "m";
 
 /// An answer of the manager, and a start of a container, take no longer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
@@ -77,6 +81,24 @@ impl Cluster {
         self.workers.insert(node, worker);
     }
 
+    /// Asks for a node to be taken out.
+    pub(crate) async fn remove(&self, node: &str) -> Result<(), ClientError> {
+        self.client.delete(&format!("/nodes/{node}"), PATIENCE).await
+    }
+
+    /// `orc ARGS` as an administrator types it who has logged in.
+    pub(crate) async fn command(&self, args: &[&str]) -> Output {
+        let dir = self.machines.dir(MANAGER);
+        let trust = dir.join("data/trust");
+        let authority = from_pem(&fs::read_to_string(trust.join("ca.pem")).unwrap()).unwrap();
+        let (pin, token) = (Digest::of(&authority).to_string(), trust.join("admin-token"));
+        let logins = dir.join("config.json");
+        let login = ["login", self.client.base(), "--pin", &pin, "--token-file", token.to_str().unwrap()];
+        let logged_in = self.machines.command(&logins, &login).await;
+        assert!(logged_in.status.success(), "{logged_in:?}");
+        self.machines.command(&logins, args).await
+    }
+
     /// Waits until these nodes are ready, with engines that have answered.
     pub(crate) async fn until_ready(&self, nodes: &[&str]) {
         let is_ready = |node: &&Value| node["State"] == "ready" && node["Engine"] != "";
@@ -126,10 +148,35 @@ impl Cluster {
         (id.clone(), seen.places(&id)[0])
     }
 
+    /// What a task writes from now on, as whoever follows it reads it.
+    pub(crate) async fn follow(
+        &self,
+        task: &str,
+    ) -> impl Stream<Item = Result<Bytes, ClientError>> + Send + Unpin + use<> {
+        let path = format!("/tasks/{task}/logs?follow=true&tail=1");
+        Box::pin(self.client.stream(&path, PATIENCE).await.unwrap())
+    }
+
+    /// How often a node was lost, as the manager wrote it down.
+    pub(crate) async fn losses(&self, node: &str) -> usize {
+        let history = self.client.stream("/events?tail=1000&follow=false", PATIENCE).await.unwrap();
+        let pieces: Vec<Bytes> = history.map(|piece| piece.unwrap()).collect().await;
+        let text = String::from_utf8(pieces.concat()).unwrap();
+        let events = text.lines().filter_map(|line| line.strip_prefix("data:"));
+        let events = events.map(|data| serde_json::from_str(data).unwrap());
+        events.filter(|event: &Value| event["Kind"] == "node-lost" && event["Node"] == node).count()
+    }
+
+    /// What happened to a task, a word for each event.
+    pub(crate) async fn kinds(&self, task: &str) -> Vec<String> {
+        let events = self.get(&format!("/tasks/{task}/events")).await;
+        let kind = |event: &Value| event["Kind"].as_str().unwrap().to_owned();
+        events.as_array().unwrap().iter().map(kind).collect()
+    }
+
     /// How often a task was moved.
     pub(crate) async fn moves(&self, task: &str) -> usize {
-        let events = self.get(&format!("/tasks/{task}/events")).await;
-        events.as_array().unwrap().iter().filter(|event| event["Kind"] == "moved").count()
+        self.kinds(task).await.iter().filter(|kind| *kind == "moved").count()
     }
 
     /// Waits until a task has one live container, on the node where the manager says that it is, and looks whether it
@@ -159,6 +206,36 @@ impl Cluster {
     pub(crate) fn heal(&self, node: &str) -> Fault {
         self.machines.call(&["heal", node]);
         Fault::now()
+    }
+
+    /// Spoils the cable of a node.
+    pub(crate) fn spoil(&self, node: &str, flaw: Flaw) -> Fault {
+        flaw.plant(&self.machines, node);
+        Fault::now()
+    }
+
+    /// Takes away what is wrong with it.
+    pub(crate) fn mend(&self, node: &str, flaw: Flaw) -> Fault {
+        flaw.mend(&self.machines, node);
+        Fault::now()
+    }
+
+    /// SIGSTOP or the like of a process of a node's engine: `containerd` or `dockerd`.
+    pub(crate) fn signal_engine(&self, node: &str, process: &str, signal: Signal) -> Fault {
+        kill_process(self.machines.process(node, process), signal).unwrap();
+        Fault::now()
+    }
+
+    /// Files and sockets that the manager has open.
+    pub(crate) fn descriptors(&self) -> usize {
+        let pid = self.machines.process(MANAGER, "orc").as_raw_pid();
+        fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
+    }
+
+    /// The connections that the manager's machine has with a node's.
+    pub(crate) fn connections(&self, node: &str) -> Vec<String> {
+        let printed = self.machines.within(MANAGER, &format!("ss -Htn dst {}", self.machines.address(node)));
+        printed.lines().map(str::to_owned).collect()
     }
 
     /// `kill -9` of all that runs on a node: its worker, its engine and its containers.

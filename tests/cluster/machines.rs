@@ -2,7 +2,9 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
+
+use rustix::process::Pid;
 
 use crate::process::{ORC, Process};
 
@@ -32,8 +34,7 @@ impl Machines {
     /// Starts the engines that do not run; the manager's address.
     pub(crate) fn up(&self) -> String {
         self.call(&["up"]);
-        let subnet = self.dir("m").with_file_name("subnet");
-        format!("{}.1", fs::read_to_string(subnet).unwrap().trim())
+        self.address("m")
     }
 
     /// Where a node keeps all that is its own.
@@ -45,6 +46,39 @@ impl Machines {
     #[expect(clippy::unused_self, reason = "they are there only while somebody has them")]
     fn netns(&self, node: &str) -> String {
         format!("/run/netns/{NAME}-{node}")
+    }
+
+    /// A node's address.
+    pub(crate) fn address(&self, node: &str) -> String {
+        let subnet = fs::read_to_string(self.dir("m").with_file_name("subnet")).unwrap();
+        let last = node.strip_prefix('n').map_or(1, |number| 10 + number.parse::<u8>().unwrap());
+        format!("{}.{last}", subnet.trim())
+    }
+
+    /// Runs a command of plain words in the network of a node; what it printed.
+    pub(crate) fn within(&self, node: &str, command: &str) -> String {
+        let netns = format!("--net={}", self.netns(node));
+        let output = Command::new("nsenter").arg(netns).args(command.split(' ')).output().unwrap();
+        assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The process of a node that is called so: its `orc`, `containerd` or `dockerd`.
+    pub(crate) fn process(&self, node: &str, name: &str) -> Pid {
+        let dir = self.dir(node);
+        let is_it = |proc: &Path| {
+            let read = |file| fs::read(proc.join(file)).unwrap_or_default();
+            let command_line = String::from_utf8_lossy(&read("cmdline")).replace('\0', " ");
+            let is_there = fs::read_link(proc.join("cwd")).is_ok_and(|cwd| cwd == dir);
+            let begins = command_line.split(' ').next().unwrap_or_default();
+            Path::new(begins).file_name().is_some_and(|file| file == name)
+                && (is_there || command_line.contains(&format!("{}/", dir.display())))
+        };
+        let all = fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path());
+        let found: Vec<_> = all.filter(|proc| is_it(proc)).collect();
+        assert_eq!(found.len(), 1, "{name} on {node}: {found:?}");
+        let number = found[0].file_name().unwrap().to_str().unwrap().parse().unwrap();
+        Pid::from_raw(number).unwrap()
     }
 
     /// `orc ARGS` on a node, with its data and output in that one's directory; waits until it says that it listens.
@@ -59,6 +93,14 @@ impl Machines {
         // All of its first lines come at once.
         process.printed(1).await;
         process
+    }
+
+    /// `orc ARGS` on the manager's machine, by somebody whose logins are in this file.
+    pub(crate) async fn command(&self, logins: &Path, args: &[&str]) -> Output {
+        let netns = format!("--net={}", self.netns("m"));
+        let mut command = tokio::process::Command::new("nsenter");
+        command.arg(netns).arg(ORC).args(args).env_clear().env("ORC_CONFIG", logins).kill_on_drop(true);
+        command.output().await.unwrap()
     }
 
     /// Calls scripts/cluster.sh, which says in a sentence where this machine cannot have such machines.

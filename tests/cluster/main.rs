@@ -6,15 +6,21 @@
 #[cfg(test)]
 mod cluster;
 #[cfg(test)]
+mod engine_faults;
+#[cfg(test)]
 mod engines;
 #[cfg(test)]
 mod fault;
 #[cfg(test)]
 mod joining;
 #[cfg(test)]
+mod links;
+#[cfg(test)]
 mod losses;
 #[cfg(test)]
 mod machines;
+#[cfg(test)]
+mod members;
 #[cfg(test)]
 #[path = "../it/support/patience.rs"]
 mod patience;
@@ -24,5 +30,9 @@ mod patience;
 mod process;
 #[cfg(test)]
 mod rebalancing;
+#[cfg(test)]
+mod silence;
+#[cfg(test)]
+mod spoiled;
 #[cfg(test)]
 mod trembling;
