@@ -1,6 +1,7 @@
 //! The promises to those who used the orchestrator before this one: commands, banner, JSON, answers, refusals.
 
 mod commands;
+mod delivery;
 mod errors;
 mod fields;
 mod following;

@@ -5,6 +5,7 @@ use std::future::Future;
 pub(crate) mod cases;
 pub(crate) mod decoys;
 pub(crate) mod docker;
+pub(crate) mod doubling;
 pub(crate) mod fake_rig;
 pub(crate) mod history;
 pub(crate) mod http;

@@ -58,6 +58,8 @@ pub(crate) struct Setup {
     pub(crate) workers: u16,
     /// Settings beside those of every test.
     pub(crate) envs: Vec<(&'static str, String)>,
+    /// The port by which a worker in a process of its own reaches the manager; `None` = the manager's.
+    pub(crate) via: Option<u16>,
     /// The size of a file system of its own for the databases; `None` = on the disk.
     pub(crate) tmpfs: Option<&'static str>,
 }
@@ -104,7 +106,7 @@ impl TestOrc {
         envs.extend(setup.envs.iter().map(|(name, value)| (*name, value.as_str())));
         let role: &[&str] = if setup.workers == 0 { &["manager"] } else { &[] };
         let main = Process::new("orc", dir.path(), role, &envs);
-        let url = format!("http://localhost:{manager_port}");
+        let url = format!("http://localhost:{}", setup.via.unwrap_or(manager_port));
         let alone = || Process::new("worker", dir.path(), &["worker", "--manager", &url], &envs);
         let worker = (setup.workers == 0).then(alone);
         let mut orc = Self {
