@@ -46,21 +46,24 @@ need() {
 
 # Prints the path of a program: the installed one, else one out of a Debian package that is unpacked under `.run/`, not
 # installed, so that no service starts by itself and nothing of this machine changes. `borrow PACKAGE PROGRAM`.
-borrow() {
-    local package=$1 program=$2 at="${project:?}/.run/packages/$1" file
-    file=$(command -v "$program" || unpacked "$at" "$program")
+borrow() { command -v "$2" || borrow_file "$1" "bin/$2"; }
+
+# The same for any file of a package, by the end of its path: `borrow_file PACKAGE FOLDER/FILE`.
+borrow_file() {
+    local package=$1 name=$2 at="${project:?}/.run/packages/$1" file
+    file=$(unpacked "$at" "$name")
     if [ -z "$file" ]; then
-        has apt-get || die "$program is missing and there is no apt-get here: install $package with this system's package manager."
+        has apt-get || die "$name is missing and there is no apt-get here: install $package with this system's package manager."
         say "unpacking Debian's $package under .run/ (it is not installed)."
         mkdir -p "$at"
         (cd "$at" && { apt download "$package" 2>/dev/null || { apt_update && apt download "$package"; }; }) ||
             die "apt-get could not download $package; its last words are above. Run \`apt-get update\` as root and try again."
         dpkg-deb --extract "$at"/*.deb "$at" || die "the package $package could not be unpacked under $at."
         rm -f "$at"/*.deb
-        file=$(unpacked "$at" "$program")
-        [ -n "$file" ] || die "Debian's $package has no program $program any more: look with \`find $at\`."
+        file=$(unpacked "$at" "$name")
+        [ -n "$file" ] || die "Debian's $package has no $name any more: look with \`find $at\`."
     fi
     printf '%s\n' "$file"
 }
 
-unpacked() { find "$1" -path "*bin/$2" -type f 2>/dev/null | head -n 1; }
+unpacked() { [ ! -d "$1" ] || find "$1" -path "*$2" -type f | head -n 1; }
