@@ -4,12 +4,18 @@ use std::time::Duration;
 
 use expect_test::expect;
 use orc::client::{Client, ClientError};
+use orc::clock::Clock;
 use orc::manager::http::gate::{Access, TABLE};
 use orc::model::access::Role;
-use orc::trust::Identity;
+use orc::model::time::Timestamp;
+use orc::trust::authority::SigningRequest;
+use orc::trust::{Authority, Identity, NodeCertificate};
+use rcgen::{CertificateParams, KeyPair, SanType};
 use serde_json::{Value, json};
 
 use super::house::{House, PATIENCE, Worker};
+
+const DAY: Duration = Duration::from_hours(24);
 
 /// Whoever may knock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,11 +37,19 @@ enum Who {
     Own,
     /// A worker of another node.
     Other,
-    /// A worker of a node of this name that was taken out.
+    /// A worker of a node of this name in another cluster.
     Stranger,
+    /// The worker of the node in the path, by a certificate that it signed itself.
+    SelfSigned,
+    /// That, by one that an authority of its own making signed under the cluster's name.
+    Forged,
+    /// That, by a genuine one that has ended.
+    Ended,
+    /// That, by a genuine one that begins tomorrow.
+    Early,
 }
 
-const EVERYBODY: [Who; 11] = [
+const EVERYBODY: [Who; 15] = [
     Who::Nobody,
     Who::Local,
     Who::Read,
@@ -47,6 +61,10 @@ const EVERYBODY: [Who; 11] = [
     Who::Own,
     Who::Other,
     Who::Stranger,
+    Who::SelfSigned,
+    Who::Forged,
+    Who::Ended,
+    Who::Early,
 ];
 
 /// What is to become of a request.
@@ -67,6 +85,7 @@ fn fate(who: Who, access: Access) -> Fate {
     match (access, who) {
         (Access::Public | Access::Join, _) | (_, Who::Local) => In,
         (_, Who::Nobody | Who::Expired | Who::Revoked | Who::Joiner | Who::Stranger) => Unknown,
+        (_, Who::SelfSigned | Who::Forged | Who::Ended | Who::Early) => Unknown,
         (Access::Role(Role::Read), Who::Read | Who::Operate | Who::Admin) => In,
         (Access::Role(Role::Operate) | Access::NodeOr(Role::Operate), Who::Operate | Who::Admin) => In,
         (Access::Role(Role::Admin), Who::Admin) => In,
@@ -86,6 +105,10 @@ struct Visitors {
     own: Client,
     other: Client,
     stranger: Client,
+    self_signed: Client,
+    forged: Client,
+    ended: Client,
+    early: Client,
     _workers: [Worker; 2],
     _elsewhere: House,
 }
@@ -98,6 +121,7 @@ impl Visitors {
         let shown = |identity: &Identity| house.client(Some(identity));
         let (own, other, stranger) =
             (shown(&workers[0].identity()), shown(&workers[1].identity()), shown(&stranger));
+        let now = Clock.now().wall;
         let revoked = house.token(json!({ "Role": "admin" })).await;
         let expired = bearer(&house, json!({ "Role": "admin", "TTL": 1 })).await;
         let visitors = Self {
@@ -109,6 +133,10 @@ impl Visitors {
             own,
             other,
             stranger,
+            self_signed: shown(&false_papers(&workers[0], Signer::Itself)),
+            forged: shown(&false_papers(&workers[0], Signer::AnotherAuthority)),
+            ended: shown(&false_papers(&workers[0], Signer::Genuine(&house, now.before(2 * DAY)))),
+            early: shown(&false_papers(&workers[0], Signer::Genuine(&house, now.after(DAY)))),
             house,
             _workers: workers,
             _elsewhere: elsewhere,
@@ -144,6 +172,10 @@ impl Visitors {
             Who::Own => &self.own,
             Who::Other => &self.other,
             Who::Stranger => &self.stranger,
+            Who::SelfSigned => &self.self_signed,
+            Who::Forged => &self.forged,
+            Who::Ended => &self.ended,
+            Who::Early => &self.early,
         };
         let answer = match method {
             "GET" => client.get::<Value>(path, PATIENCE).await,
@@ -169,6 +201,46 @@ impl Visitors {
             crate::support::http::ask(self.house.port, method, path, &headers, body).await.unwrap().status,
         )
     }
+}
+
+/// Who signs a certificate that is not to count.
+enum Signer<'a> {
+    Itself,
+    AnotherAuthority,
+    /// The cluster's own, at another time.
+    Genuine(&'a House, Timestamp),
+}
+
+/// A certificate for a worker's own key and under its own name, so that nothing but its signature or its dates is wrong.
+fn false_papers(worker: &Worker, signer: Signer<'_>) -> Identity {
+    let identity = worker.identity();
+    let (cluster, node) = (identity.node.cluster, &identity.node.node);
+    let dir = tempfile::tempdir().unwrap();
+    let (kept, key) = (dir.path().join("trust"), worker.data_dir().join("trust").join("node-key.pem"));
+    std::fs::create_dir(&kept).unwrap();
+    std::fs::copy(&key, kept.join("node-key.pem")).unwrap();
+    let sign = |authority: &Authority, at| {
+        let request = SigningRequest::read(&identity.signing_request().unwrap()).unwrap();
+        (authority.sign_node(&request, node, at).unwrap(), authority.pem().to_owned())
+    };
+    let (certificate, authority) = match signer {
+        Signer::Itself => {
+            let key = KeyPair::from_pem(&std::fs::read_to_string(&key).unwrap()).unwrap();
+            let mut params = CertificateParams::default();
+            let uri = NodeCertificate::uri(cluster, node).as_str().try_into().unwrap();
+            params.subject_alt_names = vec![SanType::URI(uri)];
+            let pem = params.self_signed(&key).unwrap().pem();
+            (pem.clone(), pem)
+        }
+        Signer::AnotherAuthority => {
+            let elsewhere = tempfile::tempdir().unwrap();
+            sign(&Authority::create(elsewhere.path(), cluster).unwrap(), Clock.now().wall)
+        }
+        Signer::Genuine(house, at) => {
+            sign(&Authority::open(&house.data_dir(), cluster).unwrap().unwrap(), at)
+        }
+    };
+    Identity::keep(dir.path(), "https://localhost:1", &certificate, &authority).unwrap()
 }
 
 async fn bearer(house: &House, wish: Value) -> Client {
@@ -210,6 +282,33 @@ async fn every_route_is_for_whom_it_should_be_and_for_nobody_else() {
         TABLE.len() * EVERYBODY.len(),
         wrong.join("\n")
     );
+}
+
+/// C02: what is said to each worker whose certificate does not count, and that nothing comes of what it says.
+#[tokio::test]
+async fn a_certificate_that_does_not_count_is_refused_in_a_sentence_and_changes_nothing() {
+    let visitors = Visitors::gather().await;
+    let house = &visitors.house;
+    let facts = json!({ "Ip": "203.0.113.66" });
+    for (client, words) in [
+        (&visitors.self_signed, "The certificate of box-1"),
+        (&visitors.forged, "its authority is not the one that is believed here"),
+        (&visitors.stranger, "of another cluster"),
+        (&visitors.ended, "box-1 ended 1day"),
+        (&visitors.early, "box-1 begins only in 22h 5"),
+        (&visitors.other, "may speak for that node alone"),
+    ] {
+        let said = client.post("/nodes/box-1/sync", &json!({ "Facts": facts }), PATIENCE).await;
+        let (status, sentence) = super::house::refusal(said);
+        assert!(
+            (401..=403).contains(&status) && sentence.contains(words),
+            "{words:?} is not in {sentence:?}"
+        );
+        let renewed = client.post("/nodes/box-1/certificate", &json!({ "CSR": "x" }), PATIENCE).await;
+        assert_eq!(super::house::refusal(renewed).0, status, "{words}");
+    }
+    assert_eq!(house.until_ready("box-1").await["Ip"], "127.0.0.1");
+    assert_eq!(house.nodes().await, ["box-1", "box-2"]);
 }
 
 /// Whoever changes who may do what changes it here, too.
