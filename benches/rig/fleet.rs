@@ -84,6 +84,7 @@ impl SimulatedWorker {
         Ok(SyncRequest {
             life: self.life,
             known: self.known,
+            clock: Some(Clock.now().wall),
             facts: self.facts.clone(),
             load: NodeLoad { cpu: 0.1, memory: 8 * GIB, disk: 100 * GIB },
             engine_trouble: None,

@@ -28,6 +28,8 @@ use tokio_rustls::rustls::ClientConfig;
 use self::connect::Connector;
 pub use self::error::{ClientError, InvalidBase};
 use crate::clock::Clock;
+use crate::model::skew;
+use crate::model::time::Timestamp;
 use crate::trust::ApiToken;
 use crate::wire::task::NEXT_CURSOR;
 
@@ -37,9 +39,6 @@ const MAX_ANSWER: usize = 64 * 1_024 * 1_024;
 /// How long an idle connection is kept. A server of orc closes it after 10 s, and a request that crosses that
 /// closing has an unknown outcome; so the client lets go first.
 const MAX_IDLE: Duration = Duration::from_secs(5);
-
-/// Clocks that differ by so much are worth a mention when somebody is not let in.
-const CLOCKS_APART: Duration = Duration::from_mins(2);
 
 type Body = UnsyncBoxBody<Bytes, Infallible>;
 
@@ -261,13 +260,8 @@ impl Client {
 fn clocks_apart(headers: &HeaderMap) -> Option<String> {
     let date = headers.get(DATE)?.to_str().ok()?;
     let theirs = DateTime::parse_from_rfc2822(date).ok()?.timestamp_millis();
-    let ours = Clock.now().wall.millis();
-    let apart = Duration::from_secs(ours.abs_diff(theirs) / 1_000);
-    let word = if theirs < ours { "behind" } else { "ahead of" };
-    let text = humantime::format_duration(apart).to_string();
-    let text = text.split(' ').take(2).collect::<Vec<_>>().join(" ");
-    (apart >= CLOCKS_APART)
-        .then(|| format!("the clock of the server is {text} {word} the clock of this machine"))
+    let apart = skew::apart(Timestamp::from_millis(theirs), Clock.now().wall)?;
+    Some(format!("the clock of the server is {apart} the clock of this machine"))
 }
 
 /// Connections that are kept for the next request.

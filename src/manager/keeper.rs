@@ -62,6 +62,8 @@ pub struct Keeper {
     pub(super) polls: BTreeMap<NodeName, Poll>,
     pub(super) streams: BTreeMap<NodeName, Vec<StreamRequest>>,
     pub(super) stats: BTreeMap<NodeName, Stats>,
+    /// Nodes whose clocks on the wall are not what this machine's is, and by how much.
+    pub(super) skews: BTreeMap<NodeName, String>,
     feed: EventFeed,
     silent: watch::Sender<Silent>,
     stuck: watch::Sender<Stuck>,
@@ -135,6 +137,7 @@ impl Keeper {
             polls: BTreeMap::new(),
             streams: BTreeMap::new(),
             stats: BTreeMap::new(),
+            skews: BTreeMap::new(),
             feed: feed.clone(),
             silent,
             stuck,
@@ -238,6 +241,8 @@ impl Keeper {
         let access = self.registry.take_dirty();
         let batch = Batch {
             epoch: self.cluster.epoch,
+            accepted: dirty.accepted,
+            lived: self.cluster.lived(self.clock.now().moment),
             revision: self.cluster.revision(),
             rebalance: self.cluster.rebalance().left,
             tasks: dirty.tasks.iter().filter_map(|id| self.cluster.task(*id)).cloned().collect(),
@@ -326,19 +331,6 @@ impl Keeper {
             }
         }
         self.answer_polls();
-    }
-
-    async fn prune(&mut self) -> Result<bool, Error> {
-        let retention = i64::try_from(self.patience.retention.as_millis()).unwrap_or(i64::MAX);
-        let before = self.clock.now().wall.millis().saturating_sub(retention);
-        match self.store.prune(crate::model::time::Timestamp::from_millis(before)).await {
-            Ok(pruned) => Ok(pruned > 0),
-            Err(error) if error.must_exit() => Err(error),
-            Err(error) => {
-                tracing::warn!("old events could not be pruned: {error}");
-                Ok(false)
-            }
-        }
     }
 }
 

@@ -81,7 +81,7 @@ impl Keeper {
                 disk: usage.disk,
             },
             stats: self.stats.get(&member.node.name).cloned(),
-            message: message(member, now),
+            message: message(member, self.skews.get(&member.node.name), now),
             leaving: member.leaving(),
             stuck,
         };
@@ -102,17 +102,20 @@ impl Keeper {
 }
 
 /// Why a node is as it is, and how long ago it was heard of: measured on the clock by which it is judged.
-fn message(member: &Member, now: Now) -> String {
+fn message(member: &Member, skew: Option<&String>, now: Now) -> String {
     let silent = now.moment.since(member.heard).as_secs();
     let node = &member.node;
+    let clock = skew.map_or_else(String::new, |skew| {
+        format!("; its clock is {skew} the manager's: set the one that is wrong")
+    });
     match node.state {
         // No life of its worker has spoken since this manager began, and its lease began with that.
         _ if member.life.is_none() => {
             format!("not heard of since this manager began {silent} s ago; what runs there is unknown")
         }
         NodeState::Unreachable => format!("not heard of for {silent} s; what runs there is unknown"),
-        NodeState::Ready => format!("heard of {silent} s ago"),
-        NodeState::Degraded => format!("{}; heard of {silent} s ago", node.message),
+        NodeState::Ready => format!("heard of {silent} s ago{clock}"),
+        NodeState::Degraded => format!("{}; heard of {silent} s ago{clock}", node.message),
     }
 }
 

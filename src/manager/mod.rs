@@ -10,6 +10,7 @@ mod planning;
 mod polls;
 mod rebalance;
 mod restore;
+mod retention;
 mod words;
 
 use std::sync::Arc;

@@ -74,6 +74,7 @@ impl Keeper {
     fn nothing_new(&self, node: &NodeName, known: Known) -> SyncAnswer {
         SyncAnswer {
             known,
+            clock: Some(self.clock.now().wall),
             base: Some(known.revision),
             whole: false,
             assignments: Vec::new(),
@@ -95,7 +96,13 @@ impl Keeper {
         }
         let delta = self.cluster.delta(node, poll.known);
         let answer = SyncAnswer {
-            known: Known { cluster: self.cluster.id, epoch: self.cluster.epoch, revision: delta.revision },
+            known: Known {
+                cluster: self.cluster.id,
+                epoch: self.cluster.epoch,
+                revision: delta.revision,
+                start: self.cluster.start(),
+            },
+            clock: Some(self.clock.now().wall),
             base: if delta.whole { None } else { poll.known },
             whole: delta.whole,
             assignments: delta.assignments,

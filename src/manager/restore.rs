@@ -10,6 +10,8 @@ pub(super) fn restore(state: ManagerState, scheduler: SchedulerKind, now: Now) -
     let restored = Restored {
         id: state.cluster,
         epoch: state.epoch,
+        epochs: state.epochs,
+        lived: state.lived,
         revision: state.revision,
         next_seq: state.next_task_seq,
         tasks: state.tasks,

@@ -6,6 +6,7 @@ use crate::model::decision::Decision;
 use crate::model::event::Event;
 use crate::model::id::{NodeName, TaskId};
 use crate::model::request::Request;
+use crate::model::skew;
 use crate::model::time::Now;
 use crate::plan::cluster::change::{Applied, Change, Heard, Refusal};
 use crate::store::manager::StoredEvent;
@@ -103,11 +104,16 @@ impl Keeper {
             load: request.load,
             engine_trouble: request.engine_trouble.clone(),
             known: ours.map(|known| (known.epoch, known.revision)),
+            start: ours.and_then(|known| known.start),
             leftovers: request.leftovers.clone(),
             lease: self.patience.lease,
         }));
         if let Err(refusal) = self.decide(&heard, now) {
             return Answer::Refused(Refused::Rule(refusal));
+        }
+        match request.clock.and_then(|clock| skew::apart(clock, now.wall)) {
+            Some(skew) => _ = self.skews.insert(node.clone(), skew),
+            None => _ = self.skews.remove(node),
         }
         if let Some(stats) = &request.stats {
             self.stats.insert(node.clone(), stats.clone());

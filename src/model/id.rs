@@ -91,7 +91,7 @@ uuid_id! {
     ClusterId
 }
 uuid_id! {
-    /// Identifies one life of a worker process, so that two with one name are told apart.
+    /// Identifies one life of a worker's or a manager's process, so that two with one name are told apart.
     InstanceId
 }
 

@@ -3,6 +3,7 @@
 pub mod access;
 pub mod container;
 pub mod decision;
+pub mod epoch;
 pub mod event;
 pub mod fingerprint;
 pub mod id;
@@ -12,6 +13,7 @@ pub mod placement;
 pub mod port;
 pub mod record;
 pub mod request;
+pub mod skew;
 pub mod spec;
 pub mod state;
 pub mod task;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +32,9 @@ pub struct Task {
     pub predecessor: Option<Predecessor>,
     /// When it was moved off a lost node last. Written by the planner alone.
     pub moved_at: Option<Timestamp>,
+    /// How long managers had run on the cluster's store when it ended, or when anything of it changed after; `None` = it
+    /// has not ended, or did before that was counted. Written by the manager alone.
+    pub ended: Option<Duration>,
     /// The cluster's revision at the last change that its worker must hear of.
     pub revision: u64,
     /// Through [`super::state::TRANSITIONS`] alone.
@@ -58,6 +62,7 @@ impl Task {
             placement: 0,
             predecessor: None,
             moved_at: None,
+            ended: None,
             revision: 0,
             state: State::Pending,
             observed: Observed::default(),

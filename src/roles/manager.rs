@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::{Employer, Process, RoleError, addresses};
 use crate::clock::Clock;
@@ -15,13 +14,11 @@ use crate::plan::cluster::reconcile::Patience;
 use crate::serve::{self, Bound};
 use crate::settings::{MANAGER_PORT, Settings};
 use crate::store::manager::ManagerStore;
+use crate::trust::authority::CERTIFY_EVERY;
 use crate::trust::registry::Earlier;
 use crate::trust::server::Door;
 use crate::trust::{ApiToken, Authority, DIR, files};
 use crate::wire::submission::BindRoots;
-
-/// The certificate of the server is made anew so often, with the addresses that the machine has by then.
-const CERTIFY_EVERY: Duration = Duration::from_hours(12);
 
 /// A manager whose store and address are taken.
 pub(super) struct PreparedManager {

@@ -51,6 +51,7 @@ pub(super) fn pending(seq: u64, name: &str) -> Task {
         placement: 0,
         predecessor: None,
         moved_at: None,
+        ended: None,
         revision: 1,
         state: State::Pending,
         observed: Observed::default(),

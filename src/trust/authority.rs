@@ -20,13 +20,16 @@ use crate::model::id::{ClusterId, NodeName};
 use crate::model::time::Timestamp;
 
 /// A certificate begins so long before it is made, for clocks that differ.
-const BACKDATED: Duration = Duration::from_hours(1);
+pub(super) const BACKDATED: Duration = Duration::from_hours(1);
 
 /// A worker's certificate ends so long after it is made.
 const NODE_LIFE: Duration = Duration::from_hours(24);
 
-/// The server's own certificate ends so long after it is made. It is made anew at each start and every day.
-const SERVER_LIFE: Duration = Duration::from_hours(30 * 24);
+/// The server's own certificate ends so long after it is made. It is made anew at each start, and long before.
+pub(super) const SERVER_LIFE: Duration = Duration::from_hours(30 * 24);
+
+/// So often it is: then it has the addresses that the machine has by then.
+pub const CERTIFY_EVERY: Duration = Duration::from_hours(12);
 
 /// The authority of a cluster.
 pub struct Authority {

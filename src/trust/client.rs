@@ -19,7 +19,10 @@ use rustls::{
 };
 use tokio::sync::watch;
 
+use super::authority::{BACKDATED, SERVER_LIFE};
 use super::{Digest, TrustError, provider};
+use crate::model::skew;
+use crate::model::time::Timestamp;
 
 /// The authority that a client believes.
 #[derive(Debug, Clone)]
@@ -148,7 +151,10 @@ impl fmt::Debug for Showing {
 /// Why a connection by TLS was not made, in words.
 pub fn explain(error: &Error) -> String {
     match error {
-        Error::InvalidCertificate(_) => certificate_problem(error, "the certificate of the server"),
+        Error::InvalidCertificate(problem) => {
+            let sentence = certificate_problem(error, "the certificate of the server", "this machine");
+            clocks(problem).map_or_else(|| sentence.clone(), |clocks| format!("{sentence}. Perhaps {clocks}"))
+        }
         Error::General(sentence) => sentence.clone(),
         Error::InvalidMessage(_) => {
             "what answers there does not speak TLS: perhaps http:// is meant, or another port".to_owned()
@@ -157,18 +163,31 @@ pub fn explain(error: &Error) -> String {
     }
 }
 
-/// What is wrong with a certificate, `whose` it is before.
-pub(super) fn certificate_problem(error: &Error, whose: &str) -> String {
+/// What the two clocks show, as far as the dates of a server's certificate tell: it was made half a day ago at most.
+fn clocks(problem: &CertificateError) -> Option<String> {
+    let at = |time: &UnixTime| {
+        Timestamp::from_millis(i64::try_from(time.as_secs()).unwrap_or(i64::MAX).saturating_mul(1_000))
+    };
+    let (ours, theirs) = match problem {
+        CertificateError::ExpiredContext { time, not_after } => (at(time), at(not_after).before(SERVER_LIFE)),
+        CertificateError::NotValidYetContext { time, not_before } => {
+            (at(time), at(not_before).after(BACKDATED))
+        }
+        _ => return None,
+    };
+    Some(skew::remedy(ours, theirs))
+}
+
+/// What is wrong with a certificate, `whose` it is before, and by the clock of which machine.
+pub(super) fn certificate_problem(error: &Error, whose: &str, machine: &str) -> String {
     let Error::InvalidCertificate(problem) = error else { return format!("{whose} cannot be used: {error}") };
     match problem {
-        CertificateError::ExpiredContext { time, not_after } => format!(
-            "{whose} ended {} ago by the clock of this machine. Perhaps the clocks differ: look at `date` on both \
-             machines",
-            apart(*not_after, *time)
-        ),
+        CertificateError::ExpiredContext { time, not_after } => {
+            format!("{whose} ended {} ago by the clock of {machine}", apart(*not_after, *time))
+        }
         CertificateError::NotValidYetContext { time, not_before } => format!(
-            "{whose} begins only in {} by the clock of this machine, so the clocks of the two machines differ by that \
-             much at least: look at `date` on both",
+            "{whose} begins only in {} by the clock of {machine}, so the clocks of the two machines differ by that much \
+             at least",
             apart(*time, *not_before)
         ),
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
@@ -187,9 +206,7 @@ pub(super) fn certificate_problem(error: &Error, whose: &str) -> String {
 
 /// How long it is from one time to a later one, in its two largest units.
 fn apart(earlier: UnixTime, later: UnixTime) -> String {
-    let seconds = later.as_secs().saturating_sub(earlier.as_secs());
-    let text = humantime::format_duration(Duration::from_secs(seconds)).to_string();
-    text.split(' ').take(2).collect::<Vec<_>>().join(" ")
+    skew::in_words(Duration::from_secs(later.as_secs().saturating_sub(earlier.as_secs())))
 }
 
 #[cfg(test)]

@@ -89,6 +89,7 @@ impl Door {
     }
 
     fn explain(&self, error: &Error, read: Option<NodeCertificate>) -> String {
+        let problem = |whose: &str| super::client::certificate_problem(error, whose, "the manager's machine");
         let ours = self.authority.cluster();
         match read {
             Some(read) if read.cluster != ours => format!(
@@ -97,9 +98,13 @@ impl Door {
                 read.cluster
             ),
             Some(read) => {
-                super::client::certificate_problem(error, &format!("The certificate of {}", read.node))
+                let problem = problem(&format!("The certificate of {}", read.node));
+                format!(
+                    "{problem}. Where the clocks are right, let the worker join again with the line that `orc node token` \
+                     prints"
+                )
             }
-            None => super::client::certificate_problem(error, "The certificate that you show"),
+            None => problem("The certificate that you show"),
         }
     }
 }

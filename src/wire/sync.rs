@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::stats::Stats;
 use crate::model::event::Event;
-use crate::model::id::{ClusterId, TaskId};
+use crate::model::id::{ClusterId, InstanceId, TaskId};
 use crate::model::node::{Life, NodeFacts, NodeLoad};
 use crate::model::task::{Assignment, Report};
+use crate::model::time::Timestamp;
 
 /// What a worker says.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -20,6 +21,9 @@ pub struct SyncRequest {
     pub life: Life,
     /// The cluster and epoch that its knowledge is of; `None` = knows nothing.
     pub known: Option<Known>,
+    /// What its clock on the wall shows: for people alone, who are told when it is not what the manager's shows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<Timestamp>,
     /// Its machine.
     pub facts: NodeFacts,
     /// How loaded that is.
@@ -83,6 +87,9 @@ pub struct Known {
     pub epoch: u64,
     /// Up to which change.
     pub revision: u64,
+    /// Which start of the manager that life was; not said by an orc that does not know of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<InstanceId>,
 }
 
 /// A line of a worker's history under the worker's own number.
@@ -102,6 +109,9 @@ pub struct NumberedEvent {
 pub struct SyncAnswer {
     /// Its cluster, its life, and the change up to which the worker knows all after this.
     pub known: Known,
+    /// What its clock on the wall shows, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<Timestamp>,
     /// The revision on which this builds; `None` = on nothing.
     pub base: Option<u64>,
     /// Whether `assignments` is all that is wanted of the worker.

@@ -93,6 +93,7 @@ impl<E: Engine> Keeper<E> {
         let whole = state.unreadable.is_empty();
         let untold = state.records.iter().map(|record| (record.assignment.id, record.observed.seq)).collect();
         let mut host = Host::restore(node.clone(), knowledge, state.records, clock.now());
+        host.manager_start = state.meta.start;
         if !whole {
             host.revision = None;
         }
@@ -241,6 +242,7 @@ impl<E: Engine> Keeper<E> {
         }
         self.meta.cluster = self.host.cluster;
         self.meta.epoch = self.host.epoch;
+        self.meta.start = self.host.manager_start;
         self.meta.revision = self.host.revision.unwrap_or(0);
         let records = self.dirty.records.iter().filter_map(|id| self.host.slot(*id));
         let numbers = self.next_event..;

@@ -3,6 +3,7 @@
 //! Mostly one question hangs at the manager. What happens meanwhile goes out with a second one, which makes the
 //! manager answer the first: nothing is ever cut off.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::model::id::{InstanceId, NodeName};
 use crate::model::node::NodeLoad;
+use crate::model::skew;
 use crate::model::time::Moment;
 use crate::plan::host::tell::Told;
 use crate::wire::stats::Stats;
@@ -72,6 +74,17 @@ struct Exchanged {
     result: Result<SyncAnswer, ClientError>,
 }
 
+/// Whether this machine's clock on the wall and the manager's show the same, as far as was said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Clocks {
+    Agree,
+    Differ,
+}
+
+/// Why the manager is away, as far as was said since it answered last: each reason once, whatever numbers are in it.
+#[derive(Default)]
+struct Reasons(BTreeSet<String>);
+
 /// What is read of the machine, now and then.
 #[derive(Default)]
 struct Readings {
@@ -94,6 +107,8 @@ impl<E: Engine> Sync<E> {
         // which may be lost.
         let mut newest = Clock.now().moment;
         let mut is_answered = true;
+        let mut clocks = Clocks::Agree;
+        let mut reasons = Reasons::default();
         loop {
             let due = is_answered || overdue_at <= tokio::time::Instant::now();
             let has_news = questions.len() < 2 && news.has_changed().unwrap_or(false);
@@ -117,13 +132,15 @@ impl<E: Engine> Sync<E> {
                             tracing::info!("the manager answers again");
                         }
                         failures = 0;
+                        reasons = Reasons::default();
+                        clocks = clocks.compared(&answer);
                         heartbeat = heartbeat_of(Duration::from_millis(answer.lease_ms)).unwrap_or(heartbeat);
                         let Exchanged { receipt, base, asked_at, .. } = exchanged;
                         is_answered |= asked_at >= newest;
                         self.hear(answer, receipt, base, asked_at, &outputs).await;
                     }
                     Err(error) => {
-                        if failures == 0 {
+                        if reasons.are_news(&error) {
                             tracing::warn!("the manager is away, and this worker goes on by itself: {error}");
                         }
                         failures += 1;
@@ -153,6 +170,7 @@ impl<E: Engine> Sync<E> {
         SyncRequest {
             life: self.worker.life,
             known: bundle.known,
+            clock: Some(Clock.now().wall),
             facts: self.worker.facts.borrow().clone(),
             load,
             engine_trouble: bundle.engine_trouble,
@@ -214,6 +232,7 @@ impl<E: Engine> Sync<E> {
         let told = Told {
             cluster: answer.known.cluster,
             epoch: answer.known.epoch,
+            start: answer.known.start,
             base: answer.base.and(base),
             revision: answer.known.revision,
             whole: answer.whole,
@@ -222,6 +241,32 @@ impl<E: Engine> Sync<E> {
             lease_until: asked_at + Duration::from_millis(answer.lease_ms),
         };
         self.worker.say(Said::Told { told: Box::new(told), receipt }).await;
+    }
+}
+
+impl Clocks {
+    /// Compares them, and says when that begins or ends to be worth a mention.
+    fn compared(self, answer: &SyncAnswer) -> Self {
+        let Some(managers) = answer.clock else { return self };
+        let ours = Clock.now().wall;
+        let now = skew::apart(managers, ours).map_or(Self::Agree, |_| Self::Differ);
+        match (self, now) {
+            (Self::Agree, Self::Differ) => tracing::warn!(
+                "{}; until then times in history are wrong, and certificates and tokens may not count",
+                skew::remedy(ours, managers)
+            ),
+            (Self::Differ, Self::Agree) => {
+                tracing::info!("this machine's clock and the manager's agree again");
+            }
+            _ => {}
+        }
+        now
+    }
+}
+
+impl Reasons {
+    fn are_news(&mut self, error: &ClientError) -> bool {
+        self.0.insert(error.to_string().replace(|letter: char| letter.is_ascii_digit(), ""))
     }
 }
 

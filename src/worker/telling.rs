@@ -36,7 +36,12 @@ impl<E: Engine> Keeper<E> {
         };
         let known = self.host.cluster.zip(self.host.revision);
         Bundle {
-            known: known.map(|(cluster, revision)| Known { cluster, epoch: self.host.epoch, revision }),
+            known: known.map(|(cluster, revision)| Known {
+                cluster,
+                epoch: self.host.epoch,
+                revision,
+                start: self.host.manager_start,
+            }),
             engine_trouble: self.host.engine_trouble().map(ToOwned::to_owned),
             leftovers: self.host.leftovers(),
             reports,
@@ -73,6 +78,7 @@ pub(super) fn view(record: &Record, node: &NodeName) -> Task {
         placement: record.assignment.placement,
         predecessor: None,
         moved_at: None,
+        ended: None,
         revision: 0,
         state: record.state,
         observed: observed.clone(),

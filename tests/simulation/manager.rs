@@ -4,12 +4,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use orc::model::id::{ClusterId, NodeName, RequestId, TaskId};
+use orc::model::epoch::Epoch;
+use orc::model::id::{ClusterId, InstanceId, NodeName, RequestId, TaskId};
 use orc::model::node::{Node, SchedulerKind};
 use orc::model::task::Task;
 use orc::plan::cluster::change::{Applied, Change, Refusal};
 use orc::plan::cluster::reconcile::{PASS, Patience, reconcile};
 use orc::plan::cluster::{Cluster, Restored};
+use uuid::Uuid;
 
 use crate::faults::Planted;
 use crate::random::Random;
@@ -52,6 +54,8 @@ pub(crate) struct Manager {
 pub(crate) struct Disk {
     pub(crate) id: ClusterId,
     pub(crate) epoch: u64,
+    pub(crate) epochs: Vec<Epoch>,
+    pub(crate) lived: Duration,
     pub(crate) revision: u64,
     pub(crate) next_seq: u64,
     pub(crate) rebalance: u32,
@@ -104,6 +108,8 @@ impl Manager {
         let disk = Disk {
             id,
             epoch: 0,
+            epochs: Vec::new(),
+            lived: Duration::ZERO,
             revision: 0,
             next_seq: 1,
             rebalance: 0,
@@ -112,7 +118,7 @@ impl Manager {
             requests: BTreeMap::new(),
         };
         Self {
-            clocks: Clocks::new(random),
+            clocks: Clocks::new(profile, random),
             life: 0,
             cluster: None,
             disk,
@@ -130,13 +136,16 @@ impl Manager {
     }
 
     fn restored(&self, now: u64) -> Cluster {
-        let Disk { id, epoch, revision, next_seq, rebalance, tasks, nodes, requests } = self.disk.clone();
+        let Disk { id, epoch, epochs, lived, revision, next_seq, rebalance, tasks, nodes, requests } =
+            self.disk.clone();
         let requests = requests.into_iter().map(|(id, (task, digest))| (id, task, digest)).collect();
         let tasks = tasks.into_values().collect();
         let nodes = nodes.into_values().collect();
         let restored = Restored {
             id,
             epoch,
+            epochs,
+            lived,
             revision,
             next_seq,
             rebalance,
@@ -157,7 +166,10 @@ impl World {
         self.manager.life += 1;
         self.manager.patience.lease = Duration::from_secs(self.random.pick(self.profile.leases));
         self.manager.ticked = self.now;
-        self.manager.disk.epoch += 1;
+        let start = InstanceId::from_uuid(Uuid::from_u128(u128::from(self.manager.life)));
+        let disk = &mut self.manager.disk;
+        disk.epoch += 1;
+        disk.epochs.push(Epoch { number: disk.epoch, start, revision: disk.revision });
         self.restore_manager();
         self.manager.plan_at = Some(self.now);
         let epoch = self.manager.disk.epoch;
@@ -303,6 +315,7 @@ impl World {
         }
         let mut disk = self.manager.disk.clone();
         disk.revision = cluster.revision();
+        disk.lived = cluster.lived(self.manager.clocks.at(self.now).moment);
         disk.rebalance = rebalance;
         for task in dirty.tasks.iter().filter_map(|id| cluster.task(*id)) {
             disk.next_seq = disk.next_seq.max(task.seq + 1);

@@ -38,6 +38,9 @@ pub(crate) struct Profile {
     pub(crate) call_faults: u64,
     /// What an engine calls out and nobody hears, of a thousand.
     pub(crate) hint_loss: u64,
+    /// How much faster or slower than the world's a machine's clocks may go, of a thousand. What is promised of tasks that
+    /// may run only once holds while no two go apart by more than a tenth.
+    pub(crate) drift: u64,
     /// Containers of strangers have names that tasks want.
     pub(crate) name_clashes: bool,
     /// The last fault comes before.
@@ -190,13 +193,6 @@ impl Schedule {
         let steps = times.into_iter().map(&mut draw).collect();
         Self { seed, profile, steps }
     }
-
-    /// Whether somebody sets the date of the manager's machine.
-    pub(crate) fn sets_date_of_manager(&self) -> bool {
-        self.steps
-            .iter()
-            .any(|(_, op)| matches!(op, Op::WallJump { node, .. } if *node == self.profile.nodes))
-    }
 }
 
 impl Profile {
@@ -212,6 +208,7 @@ impl Profile {
             delay: random.pick(&[2, 20, 300]),
             call_faults: random.pick(&[0, 0, 30, 150]),
             hint_loss: random.pick(&[0, 200, 1000]),
+            drift: random.pick(&[0, 0, 0, 47]),
             name_clashes: random.chance(150),
             faults_end: random.pick(&[4_000, 20_000, 60_000]),
             leases: random.pick(&[&[6], &[6, 45]]),

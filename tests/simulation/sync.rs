@@ -31,6 +31,8 @@ pub(crate) struct Question {
     life: Life,
     /// Cluster, epoch and revision.
     known: Option<(ClusterId, u64, u64)>,
+    /// Which start of the manager that epoch was.
+    start: Option<InstanceId>,
     engine_trouble: Option<String>,
     leftovers: Option<Vec<TaskId>>,
     reports: Vec<Report>,
@@ -42,6 +44,7 @@ pub(crate) struct Question {
 pub(crate) struct News {
     cluster: ClusterId,
     epoch: u64,
+    start: Option<InstanceId>,
     base: Option<u64>,
     revision: u64,
     whole: bool,
@@ -83,6 +86,7 @@ impl World {
                 starts: worker.disk.starts,
             },
             known,
+            start: host.manager_start,
             engine_trouble: host.engine_trouble().map(ToOwned::to_owned),
             leftovers: host.leftovers(),
             reports,
@@ -193,6 +197,7 @@ impl World {
             load: NodeLoad::default(),
             engine_trouble: question.engine_trouble.clone(),
             known: ours.map(|(_, epoch, revision)| (epoch, revision)),
+            start: question.start,
             leftovers: question.leftovers.clone(),
             lease: self.manager.patience.lease,
         }));
@@ -238,6 +243,7 @@ impl World {
         let news = News {
             cluster: cluster.id,
             epoch: cluster.epoch,
+            start: cluster.start(),
             base: if delta.whole { None } else { known },
             revision: delta.revision,
             whole: delta.whole,
@@ -303,6 +309,7 @@ impl World {
         let told = Told {
             cluster: news.cluster,
             epoch: news.epoch,
+            start: news.start,
             base: news.base.and(asked.base),
             revision: news.revision,
             whole: news.whole,

@@ -54,8 +54,8 @@ struct Ending {
     cause: Cause,
 }
 
-/// A worker calls a loss of its engine an excuse for what ended up to so long before it, milliseconds.
-const EXCUSED: u64 = 60_000;
+/// A worker calls a loss of its engine an excuse for what ended up to a minute before it, milliseconds by the slowest clock.
+const EXCUSED: u64 = 63_000;
 
 /// A worker that can do what it should has stopped what it must so long after it could not, milliseconds: a lease, the
 /// grace of a container, and calls that were under way.
@@ -202,6 +202,7 @@ impl World {
             .and_then(|(_, attempt)| attempt.endings.last())
             .map(|ending| ending.at);
         let pause_due = if number < 3 { 0 } else { 750 << (number - 3).min(8) };
+        let pause_due = self.workers[node].clocks.shortest(pause_due).saturating_sub(1);
         if let Some(ended) = ended.filter(|ended| steady && self.now < ended + pause_due) {
             let pause = self.now - ended;
             return broken(
@@ -496,6 +497,7 @@ impl World {
         let Some(cluster) = &self.manager.cluster else { return Ok(()) };
         let lease = u64::try_from(self.manager.patience.lease.as_millis()).expect("a short time");
         let heard = self.manager.heard.get(node).copied().unwrap_or(0);
+        let lease = self.manager.clocks.shortest(lease) + 1;
         if self.now > heard + lease + SLACK {
             return broken(
                 "S4",

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use orc::model::id::{ClusterId, NodeName, TaskId};
+use orc::model::id::{ClusterId, InstanceId, NodeName, TaskId};
 use orc::model::record::Record;
 use orc::plan::host::action::Action;
 use orc::plan::host::call::Call;
@@ -65,6 +65,8 @@ pub(crate) struct Worker {
 pub(crate) struct Disk {
     /// Cluster, epoch and revision.
     pub(crate) knowledge: Option<(ClusterId, u64, u64)>,
+    /// Which start of the manager that epoch was.
+    pub(crate) manager_start: Option<InstanceId>,
     pub(crate) records: BTreeMap<TaskId, Record>,
     /// How often it was started.
     pub(crate) starts: u64,
@@ -77,7 +79,7 @@ impl Worker {
         Self {
             name: format!("worker-{}", at + 1).parse().expect("a node's name"),
             engine: if profile.shared_engine { at.saturating_sub(1) } else { at },
-            clocks: Clocks::new(random),
+            clocks: Clocks::new(profile, random),
             life: 0,
             host: None,
             disk: Disk::default(),
@@ -118,6 +120,7 @@ impl World {
         }
         let clock = worker.clocks.at(now);
         let mut host = Host::restore(worker.name.clone(), worker.disk.knowledge, records, clock);
+        host.manager_start = worker.disk.manager_start;
         if std::mem::take(&mut worker.rebooted) {
             host.machine_was_restarted();
             worker.gone_at.push(now);
@@ -254,6 +257,7 @@ impl World {
         let mut disk = worker.disk.clone();
         if dirty.knowledge {
             disk.knowledge = host.cluster.map(|cluster| (cluster, host.epoch, host.revision.unwrap_or(0)));
+            disk.manager_start = host.manager_start;
         }
         for slot in dirty.records.iter().filter_map(|task| host.slot(*task)) {
             worker.untold.insert(slot.id(), slot.record.observed.seq);
@@ -298,7 +302,7 @@ impl World {
             if next <= now {
                 return broken("rest", format!("worker-{} would look again without end", node + 1));
             }
-            worker.clocks.booted + next.0
+            worker.clocks.when(next)
         } else {
             self.now + RETRY_WRITE
         };

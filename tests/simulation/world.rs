@@ -46,17 +46,34 @@ const WALL_AT_BIRTH: i64 = 1_795_332_379_690;
 pub(crate) struct Clocks {
     pub(crate) booted: u64,
     pub(crate) skew: i64,
+    /// Its milliseconds in a second of the world.
+    pace: u64,
 }
 
 impl Clocks {
     /// A machine that had been up for a while, for a different while each.
-    pub(crate) fn new(random: &mut Random) -> Self {
-        Self { booted: 0, skew: i64::try_from(random.between(0, 4_000)).expect("a small number") - 2_000 }
+    pub(crate) fn new(profile: &Profile, random: &mut Random) -> Self {
+        Self {
+            booted: 0,
+            skew: i64::try_from(random.between(0, 4_000)).expect("a small number") - 2_000,
+            pace: random.between(1_000 - profile.drift, 1_000 + profile.drift),
+        }
     }
 
     pub(crate) fn at(self, now: u64) -> Now {
-        let wall = WALL_AT_BIRTH + i64::try_from(now).expect("a short history") + self.skew;
-        Now { moment: Moment(now - self.booted), wall: Timestamp::from_millis(wall) }
+        let passed = |since: u64| (now - since) * self.pace / 1_000;
+        let wall = WALL_AT_BIRTH + i64::try_from(passed(0)).expect("a short history") + self.skew;
+        Now { moment: Moment(passed(self.booted)), wall: Timestamp::from_millis(wall) }
+    }
+
+    /// When it shows this, by the world's clock.
+    pub(crate) fn when(self, moment: Moment) -> u64 {
+        self.booted + (moment.0 * 1_000).div_ceil(self.pace)
+    }
+
+    /// How long something takes at least by the world's clock that takes so long by this one.
+    pub(crate) fn shortest(self, ms: u64) -> u64 {
+        ms * 1_000 / self.pace
     }
 }
 
@@ -213,7 +230,7 @@ impl World {
             calls: BTreeMap::new(),
             coverage: Coverage::default(),
             planted,
-            forgetful: profile.short_retention || schedule.sets_date_of_manager(),
+            forgetful: profile.short_retention,
             quiet: false,
             queue: BTreeMap::new(),
             serial: 0,

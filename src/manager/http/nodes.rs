@@ -148,6 +148,7 @@ pub async fn sync(
 fn nothing_new(manager: &Manager, known: Known, lease_ms: u64) -> SyncAnswer {
     SyncAnswer {
         known,
+        clock: Some(manager.clock.now().wall),
         base: Some(known.revision),
         whole: false,
         assignments: Vec::new(),

@@ -118,7 +118,7 @@ impl Cluster {
         if kept {
             self.end_predecessor(id);
         }
-        self.touch(id, now.wall);
+        self.touch(id, now);
         let task = self.bump(id);
         let message =
             if task.state.is_final() { "asked to remove what is left of it" } else { "asked to stop" };
@@ -126,12 +126,14 @@ impl Cluster {
     }
 
     /// Notes that a task was changed, for the store and for the order in which finished ones are forgotten.
-    pub(super) fn touch(&mut self, id: TaskId, at: Timestamp) {
+    pub(super) fn touch(&mut self, id: TaskId, now: Now) {
+        let lived = self.lived(now.moment);
         let Some(task) = self.tasks.get_mut(&id) else { return };
-        if self.finished.remove(&(task.updated_at, id)) {
-            self.finished.insert((at, id));
+        if self.finished.remove(&(task.ended.unwrap_or_default(), id)) {
+            task.ended = Some(lived);
+            self.finished.insert((lived, id));
         }
-        task.updated_at = at;
+        task.updated_at = now.wall;
         self.dirty.tasks.insert(id);
     }
 
@@ -169,23 +171,25 @@ impl Cluster {
             // What its node has leaves it out from now on: an answer from before that, come late, must be known by it.
             self.revision += 1;
         }
-        self.touch(report.task, now.wall);
+        self.touch(report.task, now);
         if arrived || finishes {
             self.end_predecessor(report.task);
         }
         if finishes {
-            self.release(report.task);
+            self.release(report.task, now);
         }
         // Its lines of history come from the worker, which saw more of it than its last state.
         Applied::Changed(Vec::new())
     }
 
     /// Takes a task that has just finished out of what live tasks hold.
-    fn release(&mut self, id: TaskId) {
-        let Some(task) = self.tasks.get(&id) else { return };
+    fn release(&mut self, id: TaskId, now: Now) {
+        let lived = self.lived(now.moment);
+        let Some(task) = self.tasks.get_mut(&id) else { return };
+        task.ended = Some(lived);
         self.names.remove(&task.spec.name);
         self.stuck.remove(&id);
-        self.finished.insert((task.updated_at, id));
+        self.finished.insert((lived, id));
         if let Some(member) = task.node.as_ref().and_then(|name| self.nodes.get_mut(name)) {
             member.usage.remove(&task.spec);
             self.fresh.append(&mut self.parked);
@@ -242,7 +246,7 @@ impl Cluster {
         task.updated_at = now.wall;
         let event = about(task, now.wall, EventKind::Completed, task.message.clone());
         self.dirty.tasks.insert(id);
-        self.release(id);
+        self.release(id, now);
         Applied::Changed(vec![event])
     }
 
@@ -250,7 +254,7 @@ impl Cluster {
         let Some(task) = self.tasks.get(&id).filter(|task| task.state.is_final()) else {
             return Applied::Ignored;
         };
-        self.finished.remove(&(task.updated_at, id));
+        self.finished.remove(&(task.ended.unwrap_or_default(), id));
         if let Some(member) = task.node.as_ref().and_then(|name| self.nodes.get_mut(name)) {
             member.assigned.remove(&task.revision);
             self.revision += 1;

@@ -36,7 +36,7 @@ impl Cluster {
         task.node = Some(to.clone());
         task.placement += 1;
         task.message = format!("moves to {to}: {}", reason(why, &from));
-        self.touch(id, now.wall);
+        self.touch(id, now);
         let task = self.bump(id);
         Applied::Changed(vec![about(task, now.wall, EventKind::Moved, task.message.clone())])
     }
@@ -63,7 +63,7 @@ impl Cluster {
         task.revision = revision;
         task.message =
             format!("runs only once, and waits until {from} has let go of it: {}", reason(why, &from));
-        self.touch(id, now.wall);
+        self.touch(id, now);
         let Some(task) = self.tasks.get(&id) else { return Applied::Ignored };
         let event =
             Event { node: Some(from), ..about(task, now.wall, EventKind::Moved, task.message.clone()) };
@@ -78,7 +78,7 @@ impl Cluster {
         let Some(task) = self.tasks.get_mut(&id).filter(recalled) else { return Applied::Ignored };
         task.message = how.to_owned();
         self.forget_predecessor(id);
-        self.touch(id, now.wall);
+        self.touch(id, now);
         let Some(task) = self.tasks.get(&id) else { return Applied::Ignored };
         if task.state == State::Pending {
             self.fresh.insert((task.seq, id));
@@ -115,7 +115,7 @@ impl Cluster {
         task.node = Some(former.node);
         task.placement += 1;
         why.clone_into(&mut task.message);
-        self.touch(id, now.wall);
+        self.touch(id, now);
         let task = self.bump(id);
         Applied::Changed(vec![about(task, now.wall, EventKind::Stays, why.to_owned())])
     }

@@ -31,15 +31,9 @@ impl Cluster {
             self.dirty.nodes.insert(name.clone());
         }
         member.leftovers = heard.leftovers.as_ref().map(|tasks| tasks.iter().copied().collect());
-        let ahead = heard.known.filter(|(epoch, revision)| *epoch > self.epoch || *revision > self.revision);
-        if let Some((epoch, revision)) = ahead {
-            let known = self.ahead.get_or_insert((0, 0));
-            let first = *known == (0, 0);
-            *known = (known.0.max(epoch), known.1.max(revision));
-            if first {
-                let message = self.safe_mode().unwrap_or_default();
-                return Ok(Applied::Changed(vec![of_node(name, now.wall, EventKind::SafeMode, message)]));
-            }
+        if self.falls_behind(heard) {
+            let message = self.safe_mode().unwrap_or_default();
+            return Ok(Applied::Changed(vec![of_node(name, now.wall, EventKind::SafeMode, message)]));
         }
         let Some(member) = self.nodes.get_mut(name) else { return Ok(Applied::Ignored) };
         let message = engine_trouble.as_deref().unwrap_or_default();
@@ -97,28 +91,6 @@ impl Cluster {
         self.dirty.nodes.insert(name.clone());
         let message = member.node.message.clone();
         Applied::Changed(vec![of_node(name, now.wall, EventKind::NodeLost, message)])
-    }
-
-    /// Lets this history go on, as a later one than any that a worker knows.
-    pub(super) fn accept_state(&mut self, now: Now) -> Result<Applied, Refusal> {
-        let (epoch, revision) = self.ahead.take().ok_or(Refusal::NothingToAccept)?;
-        self.epoch = self.epoch.max(epoch) + 1;
-        self.revision = self.revision.max(revision) + 1;
-        let revision = self.revision;
-        self.nodes.change_all(|member| {
-            member.floor = revision;
-            member.heard = now.moment;
-        });
-        let event = Event {
-            at: now.wall,
-            task: None,
-            node: None,
-            attempt: 0,
-            kind: EventKind::SafeMode,
-            exit_code: None,
-            message: format!("an operator accepted this history: it goes on with epoch {}", self.epoch),
-        };
-        Ok(Applied::Changed(vec![event]))
     }
 
     /// Grants every node a whole lease anew: while the manager stood still, it could hear nobody.

@@ -172,6 +172,8 @@ pub struct Heard {
     pub engine_trouble: Option<String>,
     /// The epoch and the revision of this cluster's history that it has taken in; `None` = nothing.
     pub known: Option<(u64, u64)>,
+    /// Which start of the manager that epoch was; `None` = it does not know.
+    pub start: Option<InstanceId>,
     /// Tasks of which it has containers, or may have, and which are not assigned to it; `None` = it cannot say.
     pub leftovers: Option<Vec<TaskId>>,
     /// The lease that the answer to this gives.

@@ -9,6 +9,7 @@ mod apply_moves;
 mod apply_nodes;
 pub mod change;
 mod delta;
+mod history;
 mod member;
 mod members;
 mod moves;
@@ -18,17 +19,19 @@ pub mod reconcile;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 pub use self::delta::Delta;
 pub use self::member::Member;
 use self::members::Members;
 use self::rebalance::Rebalance;
 use super::schedule::Pass;
-use crate::model::id::{ClusterId, NodeName, RequestId, TaskId};
+use crate::model::epoch::Epoch;
+use crate::model::id::{ClusterId, InstanceId, NodeName, RequestId, TaskId};
 use crate::model::node::{Node, SchedulerKind};
 use crate::model::state::State;
 use crate::model::task::Task;
-use crate::model::time::{Moment, Now, Timestamp};
+use crate::model::time::{Moment, Now};
 
 /// All that the manager knows.
 #[derive(Debug, Clone)]
@@ -37,7 +40,11 @@ pub struct Cluster {
     pub id: ClusterId,
     /// Which life of the store this is: counted up at each start.
     pub epoch: u64,
-    /// The latest epoch and revision that a worker knows, where they are later than these: the database was restored from
+    /// Where this and former epochs began, as far back as that is remembered.
+    epochs: BTreeMap<u64, Epoch>,
+    /// How long managers had run on the store when this one began, and when it began.
+    lived: (Duration, Moment),
+    /// The latest epoch and revision that a worker knows, where this history has not got them: the database was restored from
     /// a backup, or copied. Nothing is decided before an operator has said that this history goes on.
     ahead: Option<(u64, u64)>,
     /// Where tasks go.
@@ -66,8 +73,8 @@ pub struct Cluster {
     moved: BTreeMap<TaskId, Moment>,
     /// What an operator's rebalance may still do.
     rebalance: Rebalance,
-    /// Finished tasks by when they finished.
-    finished: BTreeSet<(Timestamp, TaskId)>,
+    /// Finished tasks by how long managers had run when they finished: never by the date, which may be set.
+    finished: BTreeSet<(Duration, TaskId)>,
     last_placed: Option<NodeName>,
     /// The last planning pass: the next one goes on from it.
     pass: Option<Pass>,
@@ -85,6 +92,8 @@ pub struct Dirty {
     pub forgotten: BTreeSet<TaskId>,
     /// Nodes to remove.
     pub removed: BTreeSet<NodeName>,
+    /// The epoch that takes the place of all that were.
+    pub accepted: Option<Epoch>,
 }
 
 impl Cluster {
@@ -93,6 +102,8 @@ impl Cluster {
         let mut cluster = Self {
             id: start.id,
             epoch: start.epoch,
+            epochs: start.epochs.into_iter().map(|epoch| (epoch.number, epoch)).collect(),
+            lived: (start.lived, now.moment),
             ahead: None,
             scheduler,
             revision: start.revision,
@@ -134,7 +145,9 @@ impl Cluster {
             State::Pending if task.predecessor.is_some() => {}
             State::Pending => _ = self.fresh.insert((task.seq, task.id)),
             State::Scheduled | State::Running => {}
-            State::Completed | State::Failed => _ = self.finished.insert((task.updated_at, task.id)),
+            State::Completed | State::Failed => {
+                _ = self.finished.insert((task.ended.unwrap_or_default(), task.id));
+            }
         }
         if !task.state.is_final() {
             self.names.insert(task.spec.name.clone(), task.id);
@@ -194,16 +207,15 @@ impl Cluster {
         &self.rebalance
     }
 
-    /// Why nothing is decided, in words; `None` = all is as it should be.
-    pub fn safe_mode(&self) -> Option<String> {
-        let (epoch, revision) = self.ahead?;
-        Some(format!(
-            "this manager's database is older than what a worker knows (epoch {}, revision {}, but the worker knows epoch \
-             {epoch}, revision {revision}): it was restored from a backup, or copied. Nothing is accepted, placed, stopped, \
-             moved or forgotten, and the workers go on with what they have. Bring the right database back, or let this one \
-             go on with `orc state accept`: then what it does not know is stopped",
-            self.epoch, self.revision
-        ))
+    /// How long managers have run on this store: a clock that stands still while there is none, and that nobody sets.
+    pub fn lived(&self, now: Moment) -> Duration {
+        let (before, began) = self.lived;
+        before + now.since(began)
+    }
+
+    /// Which start of the manager this epoch is.
+    pub fn start(&self) -> Option<InstanceId> {
+        self.epochs.get(&self.epoch).map(|epoch| epoch.start)
     }
 
     /// The cluster's revision.
@@ -248,6 +260,10 @@ pub struct Restored {
     pub id: ClusterId,
     /// This start's.
     pub epoch: u64,
+    /// Where this and former epochs began.
+    pub epochs: Vec<Epoch>,
+    /// How long managers have run on the store.
+    pub lived: Duration,
     /// The last one given.
     pub revision: u64,
     /// The next task's number.

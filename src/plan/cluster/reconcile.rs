@@ -8,7 +8,7 @@ use super::moves::{leaving_tasks, moves};
 use super::rebalance::next_moves;
 use crate::model::state::Desired;
 use crate::model::task::Task;
-use crate::model::time::{Now, Timestamp};
+use crate::model::time::Now;
 use crate::plan::schedule::{Pass, Placed};
 
 /// How patient the planner is.
@@ -17,7 +17,7 @@ pub struct Patience {
     /// A node that was not heard of for so long is unreachable; a worker that was not answered for so long lets go of
     /// what may run only once.
     pub lease: Duration,
-    /// A task that finished so long ago is forgotten.
+    /// A task since whose end managers have run for so long is forgotten.
     pub retention: Duration,
 }
 
@@ -75,9 +75,9 @@ fn pending_tasks(cluster: &Cluster, pass: &mut Pass) -> Vec<Change> {
     fresh.map(decide).collect()
 }
 
+/// By how long managers have run since, and not by the date: a clock that is set a year ahead makes nothing old.
 fn old_tasks(cluster: &Cluster, retention: Duration, now: Now) -> impl Iterator<Item = Change> + '_ {
-    let retention = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
-    let limit = Timestamp::from_millis(now.wall.millis().saturating_sub(retention));
+    let limit = cluster.lived(now.moment).saturating_sub(retention);
     let old = cluster.finished.iter().take_while(move |(finished, _)| *finished < limit);
     old.map(|(_, id)| Change::Forget { task: *id })
 }

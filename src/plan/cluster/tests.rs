@@ -12,7 +12,7 @@ use crate::model::node::{Life, NodeFacts, NodeLoad, NodeState};
 use crate::model::spec::TaskSpec;
 use crate::model::state::Desired;
 use crate::model::task::{Observed, Report};
-use crate::model::time::Now;
+use crate::model::time::{Now, Timestamp};
 use crate::plan::schedule::Usage;
 
 /// A manager with the time, by hand.
@@ -47,6 +47,8 @@ impl World {
             id: ClusterId::MIN,
             epoch: 1,
             revision: 0,
+            epochs: Vec::new(),
+            lived: Duration::ZERO,
             next_seq: 1,
             tasks: Vec::new(),
             nodes: Vec::new(),
@@ -82,6 +84,7 @@ impl World {
             load: NodeLoad::default(),
             engine_trouble: None,
             known,
+            start: None,
             leftovers,
             lease: Patience::default().lease,
         }));
@@ -303,6 +306,8 @@ fn a_manager_that_starts_grants_every_node_a_whole_lease() {
         id: ClusterId::MIN,
         epoch: 2,
         revision: 0,
+        epochs: Vec::new(),
+        lived: Duration::ZERO,
         next_seq: 1,
         tasks: Vec::new(),
         nodes,
@@ -368,6 +373,46 @@ fn a_finished_task_is_forgotten_after_its_retention_with_its_requests() {
     assert!(world.cluster.task(task(1)).is_none());
     assert!(world.cluster.take_dirty().forgotten.contains(&task(1)));
     assert!(matches!(world.submit(1, "job", 0), Ok(Applied::Changed(_))));
+}
+
+#[test]
+fn a_date_that_is_set_makes_nothing_old_and_a_manager_that_was_away_did_not_wait() {
+    let mut world = World::with_workers(1);
+    world.submit(1, "job", 0).unwrap();
+    world.plan();
+    world.report(1, State::Completed, 1);
+    let year = Duration::from_hours(366 * 24);
+    let right = world.now.wall;
+    for wrong in [right.after(year), right.before(year), Timestamp::from_millis(0)] {
+        world.now.wall = wrong;
+        world.hear(1);
+        world.plan();
+        assert!(world.cluster.task(task(1)).is_some(), "{wrong}");
+    }
+    world.now.wall = right;
+    world.wait(29 * 86_400);
+    let cluster = &world.cluster;
+    let restored = Restored {
+        id: cluster.id,
+        epoch: cluster.epoch + 1,
+        revision: cluster.revision(),
+        epochs: Vec::new(),
+        lived: cluster.lived(world.now.moment),
+        next_seq: 2,
+        tasks: cluster.tasks().cloned().collect(),
+        nodes: cluster.nodes().map(|member| member.node.clone()).collect(),
+        requests: Vec::new(),
+        rebalance: 0,
+        unreadable: Vec::new(),
+    };
+    world.wait(300 * 86_400);
+    world.cluster = Cluster::restore(restored, SchedulerKind::Roundrobin, world.now);
+    for (days, is_there) in [(0, true), (1, true), (1, false)] {
+        world.wait(days * 86_400);
+        world.hear(1);
+        world.plan();
+        assert_eq!(world.cluster.task(task(1)).is_some(), is_there);
+    }
 }
 
 #[test]
@@ -494,6 +539,8 @@ mod moves {
             id: cluster.id,
             epoch: cluster.epoch + 1,
             revision: cluster.revision(),
+            epochs: Vec::new(),
+            lived: Duration::ZERO,
             next_seq: 9,
             tasks: cluster.tasks().cloned().collect(),
             nodes: cluster.nodes().map(|member| Node { lease: given, ..member.node.clone() }).collect(),
@@ -618,6 +665,7 @@ mod moves {
                 load: NodeLoad::default(),
                 engine_trouble: None,
                 known: None,
+                start: None,
                 leftovers: None,
                 lease: Patience::default().lease,
             }))
@@ -641,6 +689,7 @@ mod moves {
 /// A database that went back in time.
 mod safe_mode {
     use super::*;
+    use crate::model::epoch::Epoch;
 
     #[test]
     fn a_history_older_than_what_a_worker_knows_decides_nothing_until_it_is_accepted() {
@@ -673,5 +722,90 @@ mod safe_mode {
         let mut world = World::new();
         world.hear_of(1, Some((world.cluster.epoch, world.cluster.revision() + 1)), None);
         assert!(world.cluster.safe_mode().is_some());
+    }
+
+    /// A manager whose epochs began so, at this revision of the last one.
+    fn with_epochs(epochs: &[Epoch], revision: u64) -> World {
+        let now = World::new().now;
+        let restored = Restored {
+            id: ClusterId::MIN,
+            epoch: epochs.last().unwrap().number,
+            epochs: epochs.to_vec(),
+            lived: Duration::ZERO,
+            revision,
+            next_seq: 1,
+            tasks: Vec::new(),
+            nodes: Vec::new(),
+            requests: Vec::new(),
+            rebalance: 0,
+            unreadable: Vec::new(),
+        };
+        World { cluster: Cluster::restore(restored, SchedulerKind::Roundrobin, now), now }
+    }
+
+    fn epoch(number: u64, start: u8, revision: u64) -> Epoch {
+        Epoch { number, start: instance(start), revision }
+    }
+
+    fn instance(number: u8) -> InstanceId {
+        InstanceId::from_uuid(uuid::Uuid::from_u128(number.into()))
+    }
+
+    fn hear_that(world: &mut World, known: (u64, u64), start: Option<u8>) -> Option<String> {
+        let heard = Heard {
+            node: worker(1),
+            life: Life { instance: InstanceId::MIN, database: Timestamp::from_millis(0), starts: 1 },
+            listening: None,
+            facts: NodeFacts::default(),
+            load: NodeLoad::default(),
+            engine_trouble: None,
+            known: Some(known),
+            start: start.map(instance),
+            leftovers: None,
+            lease: Patience::default().lease,
+        };
+        world.apply(&Change::Heard(Box::new(heard))).unwrap();
+        world.cluster.safe_mode()
+    }
+
+    #[test]
+    fn a_database_that_has_caught_up_with_what_it_lost_is_found_out() {
+        // The backup is of epoch 5 at revision 100. What was lost went on to 200 in that epoch; this one is at 900.
+        let after_one = [epoch(5, 5, 40), epoch(6, 6, 100)];
+        for (known, start, found) in [
+            ((5, 100), Some(5), false),
+            ((5, 101), Some(5), true),
+            ((5, 101), None, true),
+            ((6, 900), Some(6), false),
+            ((6, 901), Some(6), true),
+            // Another start on a copy of the same file, whichever of both had more to do.
+            ((6, 300), Some(60), true),
+            ((6, 300), None, false),
+            // Older than what is remembered.
+            ((4, 40), Some(44), false),
+        ] {
+            let mut world = with_epochs(&after_one, 900);
+            let why = hear_that(&mut world, known, start);
+            assert_eq!(why.is_some(), found, "{known:?} {start:?} {why:?}");
+        }
+        let why = hear_that(&mut with_epochs(&after_one, 900), (5, 101), Some(5)).unwrap();
+        assert!(why.contains("epoch 5, revision 101, which this database has lost"), "{why}");
+        // The same backup once more: the worker knows of the epoch 6 that was lost by it, and this one has had two.
+        let after_two = [epoch(5, 5, 40), epoch(6, 7, 100), epoch(7, 8, 880)];
+        assert!(hear_that(&mut with_epochs(&after_two, 900), (6, 300), Some(6)).is_some());
+        assert!(hear_that(&mut with_epochs(&after_two, 900), (6, 880), Some(7)).is_none());
+    }
+
+    #[test]
+    fn what_was_before_an_accepted_history_is_judged_no_more() {
+        let mut world = with_epochs(&[epoch(5, 5, 40), epoch(6, 6, 100)], 900);
+        assert!(hear_that(&mut world, (6, 300), Some(60)).is_some());
+        world.apply(&Change::AcceptState).unwrap();
+        let accepted = world.cluster.take_dirty().accepted.unwrap();
+        assert_eq!((accepted.number, accepted.revision), (7, 901));
+        assert_eq!(world.cluster.start(), Some(accepted.start));
+        assert_eq!(hear_that(&mut world, (6, 300), Some(60)), None, "its answer is on its way");
+        assert_eq!(hear_that(&mut world, (7, 901), Some(6)), None);
+        assert!(hear_that(&mut world, (7, 901), Some(60)).is_some());
     }
 }

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use crate::model::container::{Container, Owner};
 use crate::model::event::{Event, EventKind};
-use crate::model::id::{ClusterId, ContainerId, NodeName, TaskId};
+use crate::model::id::{ClusterId, ContainerId, InstanceId, NodeName, TaskId};
 use crate::model::record::Record;
 use crate::model::time::{Moment, Now};
 use crate::plan::restart::Ending;
@@ -41,6 +41,8 @@ pub struct Host {
     pub cluster: Option<ClusterId>,
     /// The newest epoch that it heard of.
     pub epoch: u64,
+    /// Which start of the manager that was; `None` = not known.
+    pub manager_start: Option<InstanceId>,
     /// The revision of what it knows to be wanted; `None` = must be told everything.
     pub revision: Option<u64>,
     /// Whether a manager of this cluster has spoken since this worker started (rule R11).
@@ -158,6 +160,7 @@ impl Host {
             node,
             cluster: knowledge.map(|(cluster, _, _)| cluster),
             epoch: knowledge.map_or(0, |(_, epoch, _)| epoch),
+            manager_start: None,
             revision: knowledge.map(|(_, _, revision)| revision),
             heard_manager: false,
             // How old the last answer is, is not known: soon.

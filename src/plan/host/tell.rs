@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Host, Slot};
 use crate::model::event::EventKind;
-use crate::model::id::{ClusterId, TaskId};
+use crate::model::id::{ClusterId, InstanceId, TaskId};
 use crate::model::record::Record;
 use crate::model::state::{Desired, Health, State};
 use crate::model::task::{Assignment, Observed};
@@ -17,6 +17,8 @@ pub struct Told {
     pub cluster: ClusterId,
     /// Its epoch.
     pub epoch: u64,
+    /// Which start of it that is; `None` = it does not say.
+    pub start: Option<InstanceId>,
     /// What the worker had said that it knows; the answer builds on it.
     pub base: Option<u64>,
     /// What the worker knows after it.
@@ -84,7 +86,8 @@ impl Host {
         }
         self.heard_manager = true;
         self.renew_lease(&told);
-        if self.cluster.is_none() || told.epoch != self.epoch || Some(told.revision) != self.revision {
+        let same = told.epoch == self.epoch && told.start == self.manager_start;
+        if self.cluster.is_none() || !same || Some(told.revision) != self.revision {
             self.dirty.knowledge = true;
         }
         if self.cluster.is_none() {
@@ -92,6 +95,7 @@ impl Host {
         }
         self.cluster = Some(told.cluster);
         self.epoch = told.epoch;
+        self.manager_start = told.start;
         self.revision = Some(told.revision);
         self.leave_alone = told.leave_alone.into_iter().collect();
         if told.whole {

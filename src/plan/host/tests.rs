@@ -56,6 +56,7 @@ fn told(epoch: u64, revision: u64, assignments: Vec<Assignment>) -> Told {
     Told {
         cluster: cluster(),
         epoch,
+        start: None,
         base: None,
         revision,
         whole: true,

@@ -1,7 +1,12 @@
 //! What a manager writes at a time.
 
+use std::time::Duration;
+
+use serde_json::json;
+
 use crate::model::access::{Admission, Token};
 use crate::model::decision::Decision;
+use crate::model::epoch::Epoch;
 use crate::model::id::{NodeName, TaskId};
 use crate::model::node::Node;
 use crate::model::request::Request;
@@ -21,6 +26,10 @@ use super::task_row::{self, TaskRow};
 pub struct Batch {
     /// The epoch: another than that of the start once an operator has accepted an older history.
     pub epoch: u64,
+    /// The epoch that takes the place of all that are remembered, once an operator has accepted an older history.
+    pub accepted: Option<Epoch>,
+    /// How long managers have run on this store.
+    pub lived: Duration,
     /// The cluster's revision after these changes.
     pub revision: u64,
     /// Moves that an operator's rebalance may still begin after them.
@@ -63,6 +72,7 @@ impl Batch {
         statements.extend(event_row::INSERT.all(&all(&self.events, ManagerEventRow::from)));
         statements.extend(rows(access_row::UPSERT_TOKENS, &all(&self.tokens, TokenRow::from)));
         statements.extend(rows(access_row::UPSERT_ADMISSIONS, &all(&self.admissions, AdmissionRow::from)));
+        statements.extend(self.accepted.iter().flat_map(accept));
         statements.push(self.counts());
         statements
     }
@@ -70,7 +80,8 @@ impl Batch {
     fn counts(&self) -> Statement {
         let last_task = self.tasks.iter().map(|task| task.seq).max().unwrap_or(0);
         let last_event = self.events.iter().map(|event| event.seq).max().unwrap_or(0);
-        let counts = [self.epoch, self.revision, self.rebalance.into(), last_task, last_event];
+        let lived = u64::try_from(self.lived.as_millis()).unwrap_or(u64::MAX);
+        let counts = [self.epoch, self.revision, self.rebalance.into(), last_task, last_event, lived];
         let parameters = counts.map(|count| Parameter::Integer(i64::try_from(count).unwrap_or(i64::MAX)));
         Statement { sql: COUNT.into(), parameters: parameters.into() }
     }
@@ -79,7 +90,19 @@ impl Batch {
 const COUNT: &str = "
     UPDATE meta SET
         epoch = max(epoch, ?), revision = ?, rebalance = ?, last_task = max(last_task, ?),
-        last_event = max(last_event, ?)";
+        last_event = max(last_event, ?), lived_ms = max(lived_ms, ?)";
+
+/// What was before the accepted history is judged no more.
+fn accept(epoch: &Epoch) -> [Statement; 2] {
+    let row = json!([{ "epoch": epoch.number, "start": epoch.start, "revision": epoch.revision }]);
+    [FORGET_EPOCHS, BEGIN_EPOCH].map(|sql| Statement::of_json(sql, row.to_string()))
+}
+
+const FORGET_EPOCHS: &str = "DELETE FROM epochs WHERE epoch < (SELECT value ->> 'epoch' FROM json_each(?))";
+
+const BEGIN_EPOCH: &str = "
+    INSERT INTO epochs (epoch, start, revision)
+    SELECT value ->> 'epoch', value ->> 'start', value ->> 'revision' FROM json_each(?)";
 
 const FORGET_EVENTS: &str = "DELETE FROM events WHERE task IN (SELECT value FROM json_each(?))";
 

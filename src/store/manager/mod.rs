@@ -1,6 +1,7 @@
 //! What a manager keeps: `manager.db`.
 
 mod access_row;
+mod age;
 mod batch;
 mod decision_row;
 mod event_row;
@@ -14,13 +15,15 @@ mod task_row;
 mod tests;
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::json;
 use sqlx::migrate::Migrator;
 use sqlx::{FromRow, SqlitePool};
 
 use crate::model::access::{Admission, Token};
-use crate::model::id::{ClusterId, RequestId, TaskId};
+use crate::model::epoch::Epoch;
+use crate::model::id::{ClusterId, InstanceId, RequestId, TaskId};
 use crate::model::node::Node;
 use crate::model::task::Task;
 use crate::model::time::Timestamp;
@@ -58,6 +61,10 @@ pub struct ManagerState {
     pub cluster: ClusterId,
     /// How often a manager was started on this file, this time included.
     pub epoch: u64,
+    /// Where this and former epochs began.
+    pub epochs: Vec<Epoch>,
+    /// How long managers have run on this file.
+    pub lived: Duration,
     /// The last one that was written.
     pub revision: u64,
     /// For the next [`Task::seq`]. No number is given twice, even if its task was forgotten.
@@ -90,7 +97,9 @@ impl ManagerStore {
         let lock = Lock::acquire(&paths)?;
         let mut database = Database::open(paths, &MIGRATIONS).await?;
         let epoch = json!([{ "cluster": ClusterId::generate(), "now": now.to_string() }]);
-        database.write(&[Statement::of_json(COUNT_EPOCH, epoch.to_string())]).await?;
+        let start = json!([InstanceId::generate()]);
+        let begin = [(COUNT_EPOCH, epoch), (KEEP_EPOCH, start)];
+        database.write(&begin.map(|(sql, json)| Statement::of_json(sql, json.to_string()))).await?;
         let readers = database.readers();
         Ok(Self { database, readers, _lock: lock })
     }
@@ -109,9 +118,11 @@ impl ManagerStore {
         self.database.write(&batch.statements()).await
     }
 
-    /// Deletes up to 10,000 events from before `before`, oldest first; how many there were.
-    pub async fn prune(&mut self, before: Timestamp) -> Result<u64, Error> {
-        self.database.write(&[Statement::of_json(PRUNE, json!([before.to_string()]).to_string())]).await?;
+    /// Deletes up to 10,000 events since which managers have run for `retention` on this store, oldest first; how many
+    /// there were. `lived` is how long managers have run on it by now. To be called now and then: what is of one call is
+    /// of one age.
+    pub async fn prune(&mut self, lived: Duration, retention: Duration) -> Result<u64, Error> {
+        self.database.write(&age::statements(lived, retention)).await?;
         self.database.changes().await
     }
 
@@ -148,11 +159,13 @@ const COUNT_EPOCH: &str = "
     SELECT 1, value ->> 'cluster', 1, 0, 0, 0, value ->> 'now', value ->> 'now' FROM json_each(?) WHERE true
     ON CONFLICT (one) DO UPDATE SET epoch = epoch + 1, opened_at = excluded.opened_at";
 
-/// At most so many at a time that nothing else waits for long. In the order in which they were written down, which
-/// needs no index of its own: one that a clock dated too late keeps those behind it a while longer.
-const PRUNE: &str = "
-    DELETE FROM events WHERE seq IN (SELECT seq FROM events ORDER BY seq LIMIT 10000)
-        AND at < (SELECT value FROM json_each(?))";
+/// Where the epoch begins that was just counted.
+const KEEP_EPOCH: &str = "
+    INSERT INTO epochs (epoch, start, revision)
+    SELECT meta.epoch, value, meta.revision FROM meta, json_each(?)";
+
+/// A worker that was away for so many starts of its manager is judged by numbers alone.
+const EPOCHS: &str = "SELECT epoch, start, revision FROM epochs ORDER BY epoch DESC LIMIT 1000";
 
 #[derive(FromRow)]
 struct MetaRow {
@@ -162,6 +175,7 @@ struct MetaRow {
     last_task: u64,
     last_event: u64,
     rebalance: u32,
+    lived_ms: u64,
 }
 
 async fn read_state(database: &mut Database) -> Result<ManagerState, Error> {
@@ -182,9 +196,17 @@ async fn read_state(database: &mut Database) -> Result<ManagerState, Error> {
     let tokens = scan::<TokenRow>(connection, tokens).await.map_err(failed)?;
     let admissions = "SELECT rowid AS row, * FROM admissions WHERE rowid > ?1 ORDER BY rowid LIMIT ?2";
     let admissions = scan::<AdmissionRow>(connection, admissions).await.map_err(failed)?;
+    let epochs: Vec<(u64, String, u64)> =
+        sqlx::query_as(EPOCHS).fetch_all(&mut *connection).await.map_err(failed)?;
+    let epoch = |(number, start, revision): (u64, String, u64)| {
+        Some(Epoch { number, start: word("start", &start).ok()?, revision })
+    };
     Ok(ManagerState {
         cluster: word("meta.cluster", &meta.cluster).map_err(|problem| Error::corrupt(&file, &problem))?,
         epoch: meta.epoch,
+        // Of one that cannot be read, the numbers alone are judged.
+        epochs: epochs.into_iter().filter_map(epoch).collect(),
+        lived: Duration::from_millis(meta.lived_ms),
         revision: meta.revision,
         next_task_seq: meta.last_task + 1,
         next_event_seq: meta.last_event + 1,

@@ -1,6 +1,7 @@
 //! A task as its table holds it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 use sqlx::FromRow;
@@ -35,6 +36,8 @@ pub(super) struct TaskRow {
     former_wanted: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     moved_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended_ms: Option<u64>,
     revision: u64,
     state: String,
     attempt: u32,
@@ -57,15 +60,15 @@ pub(super) const UPSERT: Insert = Insert {
     table: "tasks",
     columns: "\
         seq, id, name, image, spec, pinned, desired, node, placement, former_node, former_placement, \
-        former_why, former_wanted, moved_at, revision, state, attempt, restarts, container, \
+        former_why, former_wanted, moved_at, ended_ms, revision, state, attempt, restarts, container, \
         host_ports, exit_code, health, started_at, finished_at, observed_seq, message, created_at, \
         updated_at, checksum",
     on_conflict: "\
         ON CONFLICT (seq) DO UPDATE SET desired = excluded.desired, node = excluded.node, placement \
         = excluded.placement, former_node = excluded.former_node, former_placement = \
         excluded.former_placement, former_why = excluded.former_why, former_wanted = \
-        excluded.former_wanted, moved_at = excluded.moved_at, revision = excluded.revision, state = \
-        excluded.state, attempt = excluded.attempt, restarts = excluded.restarts, container = \
+        excluded.former_wanted, moved_at = excluded.moved_at, ended_ms = excluded.ended_ms, \
+        revision = excluded.revision, state = excluded.state, attempt = excluded.attempt, restarts = excluded.restarts, container = \
         excluded.container, host_ports = excluded.host_ports, exit_code = excluded.exit_code, health \
         = excluded.health, started_at = excluded.started_at, finished_at = excluded.finished_at, \
         observed_seq = excluded.observed_seq, message = excluded.message, updated_at = \
@@ -91,6 +94,7 @@ impl From<&Task> for TaskRow {
             former_why: former.map(|former| former.why.word().to_owned()),
             former_wanted: former.map(|former| former.wanted.word().to_owned()),
             moved_at: text(task.moved_at.as_ref()),
+            ended_ms: task.ended.map(|ended| u64::try_from(ended.as_millis()).unwrap_or(u64::MAX)),
             revision: task.revision,
             state: task.state.word().to_owned(),
             attempt: observed.attempt,
@@ -144,6 +148,7 @@ impl Stored for TaskRow {
             placement: self.placement,
             predecessor,
             moved_at: optional("moved_at", self.moved_at.as_ref(), time)?,
+            ended: self.ended_ms.map(Duration::from_millis),
             revision: self.revision,
             state: word("state", &self.state)?,
             observed: Observed {

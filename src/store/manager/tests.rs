@@ -308,17 +308,41 @@ async fn a_workers_event_that_comes_twice_is_kept_once() {
 }
 
 #[tokio::test]
-async fn old_events_are_pruned_and_newer_ones_stay() {
+async fn events_grow_old_by_how_long_managers_have_run_and_not_by_their_dates() {
     let mut fixture = Fixture::new().await;
-    let mut events: Vec<StoredEvent> = (1..=5).map(|seq| stored(seq, "manager", seq, None)).collect();
-    for (event, at) in events.iter_mut().zip([10, 40, 20, 30, 50]) {
-        event.event.at = samples::time(at);
+    let mut events: Vec<StoredEvent> = (1..=4).map(|seq| stored(seq, "manager", seq, None)).collect();
+    for (event, date) in events.iter_mut().zip(["1970-01-01", "2027-11-22", "1999-12-31", "2026-11-22"]) {
+        event.event.at = Timestamp::parse(&format!("{date}T07:00:00Z")).unwrap();
     }
-    fixture.store.commit(&Batch { events: events.clone(), ..Batch::default() }).await.unwrap();
-    assert_eq!(fixture.store.prune(samples::time(40)).await, Ok(3));
-    assert_eq!(fixture.store.prune(samples::time(40)).await, Ok(0));
-    let left = fixture.store.reader().events_after(0, 10).await.unwrap().items;
-    assert_eq!(left, [events[1].clone(), events[4].clone()]);
+    let day = Duration::from_hours(24);
+    let retention = 30 * day;
+    for (age, event) in [0, 1, 29, 30].into_iter().zip(&events) {
+        let batch = Batch { events: vec![event.clone()], lived: age * day, ..Batch::default() };
+        fixture.store.commit(&batch).await.unwrap();
+        assert_eq!(fixture.store.prune(age * day, retention).await, Ok(u64::from(age == 30)), "day {age}");
+    }
+    let mut fixture = fixture.reopen().await;
+    assert_eq!(fixture.store.load().await.unwrap().lived, 30 * day);
+    for (age, pruned) in [(30, 0), (31, 1), (58, 0), (59, 1), (400, 1), (401, 0)] {
+        assert_eq!(fixture.store.prune(age * day, retention).await, Ok(pruned), "day {age}");
+    }
+    assert_eq!(fixture.store.reader().events_after(0, 10).await.unwrap().items, []);
+}
+
+#[tokio::test]
+async fn each_opening_begins_an_epoch_where_the_one_before_ended_and_an_accepted_one_forgets_them() {
+    let mut fixture = Fixture::new().await;
+    fixture.store.commit(&Batch { revision: 7, ..Batch::default() }).await.unwrap();
+    let mut fixture = fixture.reopen().await;
+    let state = fixture.store.load().await.unwrap();
+    let numbers: Vec<_> = state.epochs.iter().map(|epoch| (epoch.number, epoch.revision)).collect();
+    assert_eq!(numbers, [(2, 7), (1, 0)]);
+    assert_ne!(state.epochs[0].start, state.epochs[1].start);
+
+    let accepted = Epoch { number: 12, revision: 40, ..state.epochs[0] };
+    let batch = Batch { epoch: 12, revision: 40, accepted: Some(accepted), ..Batch::default() };
+    fixture.store.commit(&batch).await.unwrap();
+    assert_eq!(fixture.store.load().await.unwrap().epochs, [accepted]);
 }
 
 #[tokio::test]
@@ -383,13 +407,13 @@ async fn a_stream_goes_on_over_pages_and_holds_up_no_writer() {
 
 /// Each statement breaks one rule; the words are of SQLite's message.
 const BREACHES: &[(&str, &str)] = &[
-    ("INSERT INTO meta SELECT 2, cluster, 1, 1, 1, 1, created_at, opened_at, 0 FROM meta", "one = 1"),
+    ("INSERT INTO meta SELECT 2, cluster, 1, 1, 1, 1, created_at, opened_at, 0, 0 FROM meta", "one = 1"),
     ("UPDATE meta SET epoch = epoch - 1", "never go back"),
     ("UPDATE meta SET revision = revision - 1", "never go back"),
     ("UPDATE meta SET last_task = last_task - 1", "never go back"),
     ("UPDATE meta SET last_event = last_event - 1", "never go back"),
     ("UPDATE meta SET cluster = '00000000-0000-0000-0000-000000000000'", "never go back"),
-    ("INSERT INTO meta SELECT 1, 'c', 1, 1, 1, 1, created_at, opened_at, 0 FROM meta", "length(cluster)"),
+    ("INSERT INTO meta SELECT 1, 'c', 1, 1, 1, 1, created_at, opened_at, 0, 0 FROM meta", "length(cluster)"),
     ("UPDATE meta SET opened_at = 'now'", "opened_at GLOB"),
     ("UPDATE meta SET created_at = 'now'", "created_at GLOB"),
     ("UPDATE nodes SET facts = '{'", "json_valid(facts)"),
@@ -400,6 +424,10 @@ const BREACHES: &[(&str, &str)] = &[
     ("UPDATE nodes SET events_seen = -1", "events_seen"),
     ("UPDATE nodes SET lease_ms = -1", "lease_ms"),
     ("UPDATE meta SET rebalance = -1", "rebalance"),
+    ("UPDATE meta SET lived_ms = -1", "lived_ms"),
+    ("UPDATE tasks SET ended_ms = -1", "ended_ms"),
+    ("UPDATE epochs SET start = 'today'", "length(start)"),
+    ("UPDATE epochs SET revision = -1", "revision"),
     ("UPDATE nodes SET name = NULL", "NOT NULL"),
     ("DELETE FROM nodes", "FOREIGN KEY"),
     ("UPDATE tasks SET seq = 0", "seq > 0"),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::model::id::{ClusterId, NodeName, TaskId};
+use crate::model::id::{ClusterId, InstanceId, NodeName, TaskId};
 use crate::model::record::Record;
 use crate::store::column::text;
 use crate::store::insert::{Statement, rows};
@@ -19,6 +19,8 @@ pub struct WorkerMeta {
     pub cluster: Option<ClusterId>,
     /// The highest epoch of a manager that it has obeyed.
     pub epoch: u64,
+    /// Which start of that manager this was.
+    pub start: Option<InstanceId>,
     /// That manager's last change that it has taken over.
     pub revision: u64,
     /// Of the host, when this was written.
@@ -58,6 +60,7 @@ impl WorkerMeta {
             "node": text(self.node.as_ref()),
             "cluster": text(self.cluster.as_ref()),
             "epoch": self.epoch,
+            "start": text(self.start.as_ref()),
             "revision": self.revision,
             "boot_id": self.boot_id,
         })
@@ -71,5 +74,5 @@ const COUNT: &str = "UPDATE meta SET last_event = max(last_event, value) FROM js
 const SET_META: &str = "
     UPDATE meta SET
         node = value ->> 'node', cluster = value ->> 'cluster', epoch = value ->> 'epoch',
-        revision = value ->> 'revision', boot_id = value ->> 'boot_id'
+        start = value ->> 'start', revision = value ->> 'revision', boot_id = value ->> 'boot_id'
     FROM json_each(?)";

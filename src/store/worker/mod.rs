@@ -162,6 +162,7 @@ struct MetaRow {
     node: Option<String>,
     cluster: Option<String>,
     epoch: u64,
+    start: Option<String>,
     revision: u64,
     boot_id: Option<String>,
     last_event: u64,
@@ -175,6 +176,7 @@ impl MetaRow {
             node: optional("meta.node", self.node.as_ref(), word)?,
             cluster: optional("meta.cluster", self.cluster.as_ref(), word)?,
             epoch: self.epoch,
+            start: optional("meta.start", self.start.as_ref(), word)?,
             revision: self.revision,
             boot_id: self.boot_id,
         })

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::model::event::EventKind;
-use crate::model::id::{ClusterId, ContainerId};
+use crate::model::id::{ClusterId, ContainerId, InstanceId};
 use crate::model::record::{Attempt, Reason, Retry};
 use crate::model::state::{Desired, State};
 use crate::model::task::{Assignment, Observed};
@@ -111,6 +111,7 @@ fn meta() -> WorkerMeta {
         node: Some(samples::node_name()),
         cluster: Some(ClusterId::generate()),
         epoch: 4,
+        start: Some(InstanceId::generate()),
         revision: 99,
         boot_id: Some("0a1b2c3d-boot".to_owned()),
     }
@@ -236,11 +237,12 @@ async fn the_writing_connection_is_durable() {
 /// Each statement breaks one rule; the words are of SQLite's message.
 const BREACHES: &[(&str, &str)] = &[
     (
-        "INSERT INTO meta SELECT 2, node, cluster, 1, 1, boot_id, 9, created_at, opened_at, 1 FROM meta",
+        "INSERT INTO meta SELECT 2, node, cluster, 1, 1, boot_id, 9, created_at, opened_at, 1, start FROM meta",
         "one = 1",
     ),
     ("UPDATE meta SET cluster = 'c'", "length(cluster)"),
     ("UPDATE meta SET epoch = -1", "epoch"),
+    ("UPDATE meta SET start = 'today'", "length(start)"),
     ("UPDATE meta SET revision = -1", "revision"),
     ("UPDATE meta SET last_event = last_event - 1", "given twice"),
     ("UPDATE meta SET created_at = 'now'", "created_at GLOB"),

@@ -1,5 +1,7 @@
 //! Handshakes between a manager's door and all kinds of clients, and what each side makes of the other.
 
+mod year;
+
 use std::path::Path;
 
 use rustls::{ClientConnection, ServerConnection};
@@ -138,7 +140,7 @@ fn clocks_that_are_a_year_apart_are_named_with_how_far() {
     let past = cluster.identity(dir.path(), now().before(YEAR));
     assert_unfit(
         &cluster.meets(cluster.believed(), Some(&past)).unwrap(),
-        &["box-1", "ended 11months", "clocks differ"],
+        &["box-1", "ended 11months", "by the clock of the manager's machine", "orc node token"],
     );
     let future = cluster.identity(dir.path(), now().after(YEAR));
     assert_unfit(
@@ -149,6 +151,17 @@ fn clocks_that_are_a_year_apart_are_named_with_how_far() {
     let of_the_past = Cluster::at(now().before(YEAR));
     let sentence = explain(&of_the_past.meets(of_the_past.believed(), None).unwrap_err());
     assert!(sentence.contains("the certificate of the server ended 11months"), "{sentence}");
+    // What the manager's clock said when it made the certificate is known to the second from its dates.
+    let then = &now().before(YEAR).to_string()[..10];
+    for words in
+        [format!("this machine's clock says {}", &now().to_string()[..10]), format!("the manager's {then}")]
+    {
+        assert!(sentence.contains(&words), "{words:?} is not in {sentence}");
+    }
+    let of_the_future = Cluster::at(now().after(YEAR));
+    let sentence = explain(&of_the_future.meets(of_the_future.believed(), None).unwrap_err());
+    let then = format!("the manager's {}", &now().after(YEAR).to_string()[..10]);
+    assert!(sentence.contains("begins only in 11months") && sentence.contains(&then), "{sentence}");
     of_the_past.door.renew(&["localhost".to_owned()], now()).unwrap();
     assert_eq!(
         of_the_past.meets(of_the_past.believed(), None),

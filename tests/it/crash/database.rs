@@ -181,3 +181,50 @@ async fn a_manager_whose_database_went_back_in_time_touches_nothing_until_that_i
     orc.until_state(id(&old), RUNNING).await;
     orc.run("new", sleeper()).await;
 }
+
+/// F11, when nobody speaks who knows better before the numbers have caught up.
+#[tokio::test]
+async fn a_database_that_went_back_and_has_caught_up_since_is_found_out_when_its_worker_speaks() {
+    let mut orc = TestOrc::start_split().await;
+    let old = orc.run("old", sleeper()).await;
+    orc.main.kill9();
+    let (data, backup) = (orc.data_dir(), tempfile::tempdir().unwrap());
+    let files = ["manager.db", "manager.db-wal"];
+    for file in files {
+        fs::copy(data.join(file), backup.path().join(file)).unwrap();
+    }
+    orc.start_main().await;
+    let young = orc.run("young", sleeper()).await;
+    let known = orc.get("/state").await;
+    orc.worker.as_mut().unwrap().kill9();
+    orc.main.kill9();
+    for file in files {
+        fs::copy(backup.path().join(file), data.join(file)).unwrap();
+    }
+    fs::remove_file(data.join("manager.db-shm")).unwrap();
+    orc.start_main().await;
+    let mut late = Vec::new();
+    let number = |state: &Value| (state["Epoch"].as_u64().unwrap(), state["Revision"].as_u64().unwrap());
+    while number(&orc.get("/state").await).1 <= number(&known).1 + 3 {
+        late.push(orc.submit(format!("late-{}", late.len()), sleeper()).await);
+    }
+    assert_eq!(number(&orc.get("/state").await).0, number(&known).0, "both count the same epochs");
+    orc.start_worker().await;
+    let state = || async { orc.get("/state").await };
+    let state = until("the manager notices", state, |state| !state["SafeMode"].is_null()).await;
+    assert!(state["SafeMode"].as_str().unwrap().contains("which this database has lost"), "{state}");
+    for task in [&old, &young] {
+        assert!(is_live(&orc.docker.inspect(container(task)).await), "what the worker knows of goes on");
+    }
+    assert_eq!(orc.containers().await.len(), 2, "and nothing else is begun");
+
+    assert_eq!(orc.ask("POST", "/state/accept", "").await.status, 200);
+    orc.until_gone(id(&young)).await;
+    for task in &late {
+        orc.until_state(task, RUNNING).await;
+    }
+    orc.main.kill9();
+    orc.start_main().await;
+    orc.run("new", sleeper()).await;
+    assert_eq!(orc.get("/state").await["SafeMode"], Value::Null, "what was accepted stays accepted");
+}

@@ -7,6 +7,7 @@ pub(crate) mod decoys;
 pub(crate) mod docker;
 pub(crate) mod doubling;
 pub(crate) mod fake_rig;
+pub(crate) mod faketime;
 pub(crate) mod history;
 pub(crate) mod http;
 pub(crate) mod orc;

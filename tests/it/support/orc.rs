@@ -172,6 +172,13 @@ impl TestOrc {
         connection.close().await.unwrap();
     }
 
+    /// How long managers have run on this database, as it was written down last, in milliseconds.
+    pub(crate) async fn lived(&self) -> i64 {
+        let mut connection =
+            open_database(self.dir.path(), SqliteConnectOptions::new().read_only(true)).await;
+        sqlx::query_scalar("SELECT lived_ms FROM meta").fetch_one(&mut connection).await.unwrap()
+    }
+
     /// A name that no other test uses.
     pub(crate) fn name(&self, base: &str) -> String {
         format!("{base}-{}", self.tag)
