@@ -204,6 +204,7 @@ impl Visitors {
 }
 
 /// Who signs a certificate that is not to count.
+#[derive(Clone, Copy)]
 enum Signer<'a> {
     Itself,
     AnotherAuthority,
