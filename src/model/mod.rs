@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod container;
+pub mod cron;
 pub mod decision;
 pub mod epoch;
 pub mod event;
@@ -13,6 +14,7 @@ pub mod placement;
 pub mod port;
 pub mod record;
 pub mod request;
+pub mod service;
 pub mod skew;
 pub mod spec;
 pub mod state;

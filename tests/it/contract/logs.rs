@@ -69,7 +69,8 @@ async fn a_follower_reads_on_as_the_task_writes_until_it_ends() {
 async fn a_task_without_a_container_says_why_there_is_no_output() {
     let orc = TestOrc::start().await;
     let waits = orc.submit("waits", with(sleeper(), serde_json::json!({ "CPU": 4000 }))).await;
-    orc.until(&waits, "it says why it waits", |task| task["State"] == PENDING && task["Message"] != "").await;
+    let lacks_cpu = |task: &serde_json::Value| task["Message"].as_str().unwrap().contains("lacks CPU");
+    orc.until(&waits, "it says why it waits", |task| task["State"] == PENDING && lacks_cpu(task)).await;
     let answer = orc.ask("GET", &format!("/tasks/{waits}/logs"), "").await;
     answer.assert_refused(404, &["no node yet", "lacks CPU"]);
 
