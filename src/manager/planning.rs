@@ -51,7 +51,7 @@ impl Keeper {
             }
             Ok(()) => self.answer_polls(),
         }
-        self.forget_polls();
+        self.note_broken_polls();
         Ok(more)
     }
 }

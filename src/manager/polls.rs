@@ -1,11 +1,14 @@
 //! Workers that wait for news: one question of each hangs here at most.
 
+use std::time::Duration;
+
 use tokio::sync::oneshot;
 
 use super::keeper::Keeper;
 use super::message::{Answer, Refused};
 use crate::model::id::{InstanceId, NodeName};
-use crate::plan::cluster::change::Refusal;
+use crate::model::time::Moment;
+use crate::plan::cluster::change::{Hanging, Refusal};
 use crate::wire::sync::{Known, SyncAnswer, SyncRequest};
 
 /// A worker that waits for news.
@@ -14,7 +17,22 @@ pub(super) struct Poll {
     instance: InstanceId,
     /// What it knows.
     known: Option<u64>,
+    /// Since when nobody waits for the answer, as far as that was noticed.
+    broke_off: Option<Moment>,
     reply: oneshot::Sender<Answer>,
+}
+
+/// By then whoever waited asks again, or counts as gone.
+const REMEMBERED: Duration = Duration::from_secs(5);
+
+impl Poll {
+    /// When it was noticed that nobody waits for the answer: now, when nobody had looked before.
+    fn broken_at(&mut self, now: Moment) -> Option<Moment> {
+        if self.reply.is_closed() {
+            self.broke_off.get_or_insert(now);
+        }
+        self.broke_off
+    }
 }
 
 impl Keeper {
@@ -24,7 +42,11 @@ impl Keeper {
         let known = ours.map(|known| known.revision);
         let brought = !request.reports.is_empty() || !request.events.is_empty();
         let behind = ours.is_none_or(|known| known.epoch != self.cluster.epoch);
-        let poll = Poll { instance: request.life.instance, known, reply };
+        // Whoever asks again after its connection broke is there.
+        if self.polls.get(node).is_some_and(|poll| poll.reply.is_closed()) {
+            self.polls.remove(node);
+        }
+        let poll = Poll { instance: request.life.instance, known, broke_off: None, reply };
         if let Some(why) = self.cluster.safe_mode() {
             // Nobody is told what this manager knows. Whoever knows more is answered that there is nothing new: at once
             // when it brought something, else when its patience is over.
@@ -54,7 +76,7 @@ impl Keeper {
         nodes.extend(self.streams.keys().cloned());
         nodes.retain(|node| {
             let poll = self.polls.get(node);
-            poll.is_some_and(|poll| {
+            poll.filter(|poll| !poll.reply.is_closed()).is_some_and(|poll| {
                 self.cluster.has_news(node, poll.known) || self.streams.contains_key(node)
             })
         });
@@ -65,9 +87,10 @@ impl Keeper {
         }
     }
 
-    /// Forgets the questions of workers that wait no more.
-    pub(super) fn forget_polls(&mut self) {
-        self.polls.retain(|_, poll| !poll.reply.is_closed());
+    /// Notes which workers wait no more, and forgets those that have not for long.
+    pub(super) fn note_broken_polls(&mut self) {
+        let now = self.clock.now().moment;
+        self.polls.retain(|_, poll| poll.broken_at(now).is_none_or(|at| now.since(at) < REMEMBERED));
     }
 
     /// The answer that leaves a worker as it is.
@@ -85,9 +108,10 @@ impl Keeper {
         }
     }
 
-    /// The life of a worker of which a question hangs here, and is still waited for.
-    pub(super) fn listening(&self, node: &NodeName) -> Option<InstanceId> {
-        self.polls.get(node).filter(|poll| !poll.reply.is_closed()).map(|poll| poll.instance)
+    /// The question of a worker that hangs here.
+    pub(super) fn hanging(&mut self, node: &NodeName, now: Moment) -> Option<Hanging> {
+        let poll = self.polls.get_mut(node)?;
+        Some(Hanging { instance: poll.instance, broke_off: poll.broken_at(now) })
     }
 
     fn answer_poll(&mut self, node: &NodeName, poll: Poll) {

@@ -99,7 +99,7 @@ impl Keeper {
         let heard = Change::Heard(Box::new(Heard {
             node: node.clone(),
             life: request.life,
-            listening: self.listening(node),
+            hanging: self.hanging(node, now.moment),
             facts: request.facts.clone(),
             load: request.load,
             engine_trouble: request.engine_trouble.clone(),

@@ -178,6 +178,7 @@ impl<E: Engine> Keeper<E> {
             Said::EngineMayBeGone => self.host.engine_may_be_gone(),
             Said::Described(result) => self.host.described(result.err().as_ref()),
             Said::Told { told, receipt } => self.told(*told, &receipt),
+            Said::AnotherSpeaks => self.host.another_speaks(now.moment),
             Said::Bundle(reply) => self.asked.push(reply),
             Said::Tasks(reply) => {
                 // Whoever asked may have gone.

@@ -41,6 +41,8 @@ pub enum Said {
         /// What it has taken in.
         receipt: Receipt,
     },
+    /// The manager answered that another worker speaks for this one's node.
+    AnotherSpeaks,
     /// What is there for the manager?
     Bundle(oneshot::Sender<Bundle>),
     /// What are the tasks?

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use hyper::StatusCode;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -51,6 +52,12 @@ const OUTPUTS: usize = 64;
 
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LONGEST_RETRY: Duration = Duration::from_secs(2);
+
+/// Whoever is refused because another may live asks again so soon: mostly it follows one that has just ended.
+const LONGEST_KNOCK: Duration = Duration::from_millis(500);
+
+/// With what a manager refuses whoever has another's identity.
+const CONFLICT: u16 = StatusCode::CONFLICT.as_u16();
 
 /// The conversation. Consumed by [`Sync::run`].
 pub struct Sync<E> {
@@ -140,15 +147,14 @@ impl<E: Engine> Sync<E> {
                         self.hear(answer, receipt, base, asked_at, &outputs).await;
                     }
                     Err(error) => {
-                        if reasons.are_news(&error) {
-                            tracing::warn!("the manager is away, and this worker goes on by itself: {error}");
-                        }
+                        let longest = if is_another_there(&error) { LONGEST_KNOCK } else { LONGEST_RETRY };
+                        self.take_no(&error, &mut reasons).await;
                         failures += 1;
                         if !questions.is_empty() {
                             // Another may be answered yet.
                             continue;
                         }
-                        let wait = FIRST_RETRY.saturating_mul(1 << failures.min(10)).min(LONGEST_RETRY);
+                        let wait = FIRST_RETRY.saturating_mul(1 << failures.min(10)).min(longest);
                         if stop.run_until_cancelled(tokio::time::sleep(jittered(wait, self.worker.life.instance, failures))).await.is_none() {
                             return;
                         }
@@ -157,6 +163,22 @@ impl<E: Engine> Sync<E> {
                 () = tokio::time::sleep_until(overdue_at), if questions.len() < HANGING => {}
                 changed = news.changed(), if room => if changed.is_err() { return } else { news.mark_changed() },
             }
+        }
+    }
+
+    /// Says why there is no answer, and what comes of that.
+    async fn take_no(&self, error: &ClientError, reasons: &mut Reasons) {
+        let is_refused = is_another_there(error);
+        if is_refused {
+            self.worker.say(Said::AnotherSpeaks).await;
+        }
+        if !reasons.are_news(error) {
+            return;
+        }
+        if is_refused {
+            tracing::warn!("this worker begins and stops nothing until the manager admits it: {error}");
+        } else {
+            tracing::warn!("the manager is away, and this worker goes on by itself: {error}");
         }
     }
 
@@ -282,6 +304,11 @@ impl Readings {
         self.load = self.gauge.load(&stats);
         Some(stats)
     }
+}
+
+/// Whether the manager said that another worker speaks for this one's node.
+const fn is_another_there(error: &ClientError) -> bool {
+    matches!(error, ClientError::Refused { status: CONFLICT, .. })
 }
 
 /// How long questions hang under a lease: so many to each, and none for longer than a second. `None` = it is no lease.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::Output;
+use std::process::{Command, Output};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -79,6 +79,24 @@ impl Cluster {
         let args = [&["worker", "--name", node][..], args].concat();
         let worker = self.machines.start(node, &args).await;
         self.workers.insert(node, worker);
+    }
+
+    /// Starts a copy of a node's worker, with all that it keeps, on the machine of another.
+    pub(crate) async fn start_copy(&self, node: &str, elsewhere: &str) -> Process {
+        let dir = self.machines.dir(elsewhere).join("copy");
+        fs::create_dir_all(&dir).unwrap();
+        let source = self.machines.dir(node).join("data");
+        let copied = Command::new("cp").arg("-a").args([&source, &dir]).status().unwrap();
+        assert!(copied.success(), "{} is copied", source.display());
+        self.machines.start_in(elsewhere, &dir, &["worker", "--worker-port", "8889"]).await
+    }
+
+    /// `kill -9` of a node's worker, which is started again at once.
+    pub(crate) async fn restart_worker(&mut self, node: &'static str) -> Fault {
+        self.workers.remove(node).expect("its worker runs").kill9();
+        let fault = Fault::now();
+        self.start_worker(node, &[]).await;
+        fault
     }
 
     /// Asks for a node to be taken out.

@@ -83,12 +83,16 @@ impl Machines {
 
     /// `orc ARGS` on a node, with its data and output in that one's directory; waits until it says that it listens.
     pub(crate) async fn start(&self, node: &str, args: &[&str]) -> Process {
-        let dir = self.dir(node);
-        fs::create_dir_all(&dir).unwrap();
-        let engine = format!("unix://{}", dir.join("docker.sock").display());
+        self.start_in(node, &self.dir(node), args).await
+    }
+
+    /// The same with its data and output elsewhere.
+    pub(crate) async fn start_in(&self, node: &str, dir: &Path, args: &[&str]) -> Process {
+        fs::create_dir_all(dir).unwrap();
+        let engine = format!("unix://{}", self.dir(node).join("docker.sock").display());
         let netns = format!("--net={}", self.netns(node));
         let command = [&["nsenter", &netns, ORC], args].concat();
-        let mut process = Process::by("orc", &dir, &command, &[("DOCKER_HOST", &engine)]);
+        let mut process = Process::by("orc", dir, &command, &[("DOCKER_HOST", &engine)]);
         process.spawn();
         // All of its first lines come at once.
         process.printed(1).await;

@@ -1,9 +1,50 @@
-//! Nodes that are asked to leave.
+//! Workers that are one too many, and nodes that are asked to leave.
+
+use std::time::Duration;
 
 use serde_json::json;
 
 use crate::cluster::Cluster;
+use crate::engines::Seen;
 use crate::fault::Fault;
+
+/// More than a lease.
+const LONG: Duration = Duration::from_secs(10);
+
+/// A worker that follows one that was killed has begun what it was given by then.
+const SOON: Duration = Duration::from_secs(3);
+
+#[tokio::test]
+async fn a_copy_of_a_worker_on_another_machine_begins_nothing_and_one_that_is_killed_is_followed_at_once() {
+    let mut cluster = Cluster::start().await;
+    let (task, home) = cluster.run("web", json!({})).await;
+    let elsewhere = if home == "n1" { "n2" } else { "n1" };
+    let before = cluster.engines.look().await;
+    let copied = async {
+        let copy = cluster.start_copy(home, elsewhere).await;
+        let said = async || copy.log();
+        let sentence = format!("nother worker speaks for {home} already");
+        Fault::now().within(LONG, "it is refused", said, |log| log.contains(&sentence)).await;
+        tokio::time::sleep(LONG).await;
+        copy
+    };
+    let check = |seen| assert_eq!(seen, before, "the same container all the time");
+    let mut copy = cluster.engines.watch(copied, check).await;
+    assert_eq!((cluster.state_of(home).await.as_str(), cluster.losses(home).await), ("ready", 0));
+    assert_eq!(cluster.moves(&task).await, 0);
+    copy.kill9();
+
+    let others = ["n1", "n2", "n3"].into_iter().filter(|node| *node != home);
+    for node in others {
+        cluster.set_availability(node, "pause").await;
+    }
+    let restarted = cluster.restart_worker(home).await;
+    let (next, _) = cluster.run("next", json!({})).await;
+    let look = async || cluster.engines.look().await;
+    let runs = |seen: &Seen| seen.places(&next) == [home] && seen.places(&task) == [home];
+    restarted.within(SOON, "the worker that follows has begun a task", look, runs).await;
+    assert_eq!(cluster.losses(home).await, 0);
+}
 
 #[tokio::test]
 async fn a_node_that_lives_is_not_removed_and_a_drain_tells_how_far_it_is() {

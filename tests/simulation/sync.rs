@@ -157,7 +157,7 @@ impl World {
         }
         self.manager.heard.insert(name.clone(), self.now);
         if !self.take_in(&name, question) {
-            self.fail_question(&name, question.id);
+            self.refuse(node, life, question.id);
             return Ok(());
         }
         match self.commit(Vec::new())? {
@@ -192,7 +192,7 @@ impl World {
         let heard = Change::Heard(Box::new(Heard {
             node: name.clone(),
             life: question.life,
-            listening: None,
+            hanging: None,
             facts: facts(),
             load: NodeLoad::default(),
             engine_trouble: question.engine_trouble.clone(),
@@ -268,6 +268,27 @@ impl World {
         }
         let (transit, life) = (self.transit(node), self.workers[node].life);
         self.after(transit, Event::Answered { node, life, id, news: None });
+    }
+
+    /// The manager says that another worker speaks for that node.
+    fn refuse(&mut self, node: usize, life: u64, id: u64) {
+        if self.loses(node, Way::Answers) {
+            self.coverage.count("message", "refusal lost");
+            return;
+        }
+        let transit = self.transit(node);
+        self.after(transit, Event::Refused { node, life, id });
+    }
+
+    /// And that reaches it.
+    pub(crate) fn refused(&mut self, node: usize, life: u64, id: u64) -> Checked {
+        let now = self.workers[node].clocks.at(self.now).moment;
+        if let Some(host) = self.workers[node].host_of(life) {
+            host.another_speaks(now);
+            self.coverage.count("told", "refused");
+            self.decide(node)?;
+        }
+        self.answered(node, life, id, None)
     }
 
     /// What came of a question reaches its worker.

@@ -99,6 +99,12 @@ pub(crate) enum Event {
         id: u64,
         news: Option<Arc<News>>,
     },
+    /// That a question was refused reaches its worker.
+    Refused {
+        node: usize,
+        life: u64,
+        id: u64,
+    },
     /// A question has hung for longer than it should.
     Overdue {
         node: usize,
@@ -278,6 +284,7 @@ impl World {
             Event::UserAsks(wish, want) => self.user_asks(wish, want),
             Event::Asked { node, life, question } => self.asked(node, life, &question),
             Event::Answered { node, life, id, news } => self.answered(node, life, id, news.as_deref()),
+            Event::Refused { node, life, id } => self.refused(node, life, id),
             Event::Overdue { node, life, id } => {
                 self.overdue(node, life, id);
                 Ok(())

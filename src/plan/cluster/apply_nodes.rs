@@ -3,13 +3,20 @@
 use std::time::Duration;
 
 use super::apply::about;
-use super::change::{Applied, Force, Heard, NodePatch, Refusal};
+use super::change::{Applied, Force, Hanging, Heard, NodePatch, Refusal};
 use super::{Cluster, Member};
 use crate::model::event::{Event, EventKind};
 use crate::model::id::{NodeName, TaskId};
-use crate::model::node::{Availability, Node, NodeState, Reserved};
+use crate::model::node::{Availability, Life, Node, NodeState, Reserved};
 use crate::model::state::State;
-use crate::model::time::{Now, Timestamp};
+use crate::model::time::{Moment, Now, Timestamp};
+
+/// A life of a worker counts as there for so long after it asked: between an answer and its next question none hangs.
+/// That is one and a half of the longest heartbeats.
+const ASKS_AGAIN: Duration = Duration::from_millis(1_500);
+
+/// And for so long after its connection broke: one that lives asks again sooner, by another.
+const COMES_BACK: Duration = Duration::from_millis(500);
 
 impl Cluster {
     pub(super) fn heard(&mut self, heard: &Heard, now: Now) -> Result<Applied, Refusal> {
@@ -22,7 +29,7 @@ impl Cluster {
             self.nodes.insert(Member { floor, ..Member::new(new_node(name, now.wall), now.moment) });
         }
         let Some(member) = self.nodes.get_mut(name) else { return Ok(Applied::Ignored) };
-        member.admit(heard)?;
+        member.admit(heard, now.moment)?;
         member.heard = now.moment;
         member.load = heard.load;
         member.life = Some(heard.life);
@@ -203,15 +210,25 @@ impl Member {
     }
 
     /// Whether this life of the worker may speak: the one that spoke last, one that was started after it, or one that
-    /// begins anew because its database was lost.
-    fn admit(&self, heard: &Heard) -> Result<(), Refusal> {
+    /// begins anew because its database was lost. Not while the one before it may live: whoever is its copy was started
+    /// later, too.
+    fn admit(&self, heard: &Heard, now: Moment) -> Result<(), Refusal> {
         let Some(present) = self.life.filter(|present| present.instance != heard.life.instance) else {
             return Ok(());
         };
-        let lives = heard.listening == Some(present.instance);
+        let lives = self.may_live(present, heard.hanging, now);
         let anew = heard.life.database != present.database;
         let later = anew || heard.life.starts > present.starts || self.node.state == NodeState::Unreachable;
         if lives || !later { Err(Refusal::NodeTwice(heard.node.clone())) } else { Ok(()) }
+    }
+
+    /// Whether the life of the worker that spoke last may be there still.
+    fn may_live(&self, present: Life, hanging: Option<Hanging>, now: Moment) -> bool {
+        match hanging.filter(|question| question.instance == present.instance) {
+            Some(Hanging { broke_off: None, .. }) => true,
+            Some(Hanging { broke_off: Some(at), .. }) => now.since(at) < COMES_BACK,
+            None => now.since(self.heard) < ASKS_AGAIN,
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::model::id::{InstanceId, NodeName, RequestId, TaskId};
 use crate::model::node::{Availability, Life, NodeFacts, NodeLoad, Reserved};
 use crate::model::spec::TaskSpec;
 use crate::model::task::{Move, Report};
-use crate::model::time::Timestamp;
+use crate::model::time::{Moment, Timestamp};
 
 /// One change: a user's word, a worker's word, or a decision of [`super::reconcile`].
 #[derive(Debug, Clone, PartialEq)]
@@ -155,6 +155,15 @@ pub struct Submission {
     pub at: Timestamp,
 }
 
+/// A question of a worker that was not answered: it waits for news, or its connection broke.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hanging {
+    /// Of which life of the worker.
+    pub instance: InstanceId,
+    /// Since when nobody waits for the answer; `None` = somebody does.
+    pub broke_off: Option<Moment>,
+}
+
 /// What a worker says of itself.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Heard {
@@ -162,8 +171,8 @@ pub struct Heard {
     pub node: NodeName,
     /// Which life of it.
     pub life: Life,
-    /// The life of it of which a question hangs here at this moment, if any: that one lives, too.
-    pub listening: Option<InstanceId>,
+    /// The question of that node which hangs here at this moment, if any.
+    pub hanging: Option<Hanging>,
     /// What it says of its machine.
     pub facts: NodeFacts,
     /// How loaded that is.

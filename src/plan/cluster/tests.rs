@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::change::{Applied, Change, Heard, Refusal, Submission};
+use super::change::{Applied, Change, Hanging, Heard, Refusal, Submission};
 use super::reconcile::{Patience, reconcile};
 use super::*;
 use crate::model::event::EventKind;
@@ -79,7 +79,7 @@ impl World {
         let heard = Change::Heard(Box::new(Heard {
             node: worker(number),
             life: Life { instance: InstanceId::MIN, database: Timestamp::from_millis(0), starts: 1 },
-            listening: None,
+            hanging: None,
             facts: NodeFacts { cores: 4, memory: 8 * GIB, disk: 100 * GIB, ..NodeFacts::default() },
             load: NodeLoad::default(),
             engine_trouble: None,
@@ -656,11 +656,11 @@ mod moves {
             database: Timestamp::from_millis(0),
             starts,
         };
-        let heard = |life: Life, listening: Option<Life>| {
+        let heard = |life: Life, hanging: Option<(Life, Option<Moment>)>| {
             Change::Heard(Box::new(Heard {
                 node: worker(1),
                 life,
-                listening: listening.map(|life| life.instance),
+                hanging: hanging.map(|(life, broke_off)| Hanging { instance: life.instance, broke_off }),
                 facts: NodeFacts::default(),
                 load: NodeLoad::default(),
                 engine_trouble: None,
@@ -670,19 +670,26 @@ mod moves {
                 lease: Patience::default().lease,
             }))
         };
+        let after = |world: &mut World, millis: u64| {
+            world.now.moment = world.now.moment + Duration::from_millis(millis);
+        };
         let (first, copy) = (life(1, 2), life(2, 3));
+        after(&mut world, 2_000);
         world.apply(&heard(first, None)).unwrap();
-        assert_eq!(
-            world.apply(&heard(copy, Some(first))),
-            Err(Refusal::NodeTwice(worker(1))),
-            "the first listens"
-        );
-        world.apply(&heard(copy, None)).unwrap();
-        assert_eq!(
-            world.apply(&heard(first, None)),
-            Err(Refusal::NodeTwice(worker(1))),
-            "another has followed it"
-        );
+        let twice = Err(Refusal::NodeTwice(worker(1)));
+        after(&mut world, 2_000);
+        assert_eq!(world.apply(&heard(copy, Some((first, None)))), twice, "the first listens");
+        world.apply(&heard(first, None)).unwrap();
+        after(&mut world, 1_400);
+        assert_eq!(world.apply(&heard(copy, None)), twice, "the first was answered, and asks again");
+        let broken = Some((first, Some(world.now.moment)));
+        assert_eq!(world.apply(&heard(copy, broken)), twice, "it may have lost its connection alone");
+        after(&mut world, 400);
+        assert_eq!(world.apply(&heard(copy, broken)), twice, "and has some time to come back");
+        after(&mut world, 100);
+        world.apply(&heard(copy, broken)).unwrap();
+        after(&mut world, 10_000);
+        assert_eq!(world.apply(&heard(first, None)), twice, "another has followed it");
     }
 }
 
@@ -755,7 +762,7 @@ mod safe_mode {
         let heard = Heard {
             node: worker(1),
             life: Life { instance: InstanceId::MIN, database: Timestamp::from_millis(0), starts: 1 },
-            listening: None,
+            hanging: None,
             facts: NodeFacts::default(),
             load: NodeLoad::default(),
             engine_trouble: None,

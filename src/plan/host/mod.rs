@@ -14,6 +14,7 @@ mod listed;
 pub mod note;
 pub mod probe;
 pub mod reconcile;
+mod standing;
 mod step;
 pub mod tell;
 #[cfg(test)]
@@ -31,6 +32,7 @@ use crate::plan::restart::Ending;
 use hint::Interruption;
 use images::Pull;
 use probe::Probe;
+use standing::Standing;
 
 /// All that a worker knows.
 #[derive(Debug, Clone)]
@@ -47,6 +49,7 @@ pub struct Host {
     pub revision: Option<u64>,
     /// Whether a manager of this cluster has spoken since this worker started (rule R11).
     heard_manager: bool,
+    standing: Standing,
     /// Until when what may run only once may run.
     lease_until: Moment,
     /// Tasks that the manager cannot read.
@@ -163,6 +166,7 @@ impl Host {
             manager_start: None,
             revision: knowledge.map(|(_, _, revision)| revision),
             heard_manager: false,
+            standing: Standing::unheard(now.moment),
             // How old the last answer is, is not known: soon.
             lease_until: now.moment + FIRST_ANSWER,
             leave_alone: BTreeSet::new(),

@@ -53,7 +53,7 @@ fn exit_is_unknown(slot: &Slot, container: &Container) -> bool {
 }
 
 /// Whether a task may run only once, and may have been started elsewhere: the lease is over.
-fn is_fenced(host: &Host, slot: &Slot, now: Moment) -> bool {
+pub(super) fn is_fenced(host: &Host, slot: &Slot, now: Moment) -> bool {
     slot.record.assignment.spec.failover == Failover::Single && host.lease_until <= now
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::standing::Standing;
 use super::{Host, Slot};
 use crate::model::event::EventKind;
 use crate::model::id::{ClusterId, InstanceId, TaskId};
@@ -79,6 +80,7 @@ impl Host {
                 ours_revision: known.1,
             });
         }
+        self.standing = Standing::Admitted;
         if !told.whole && told.base != self.revision {
             self.renew_lease(&told);
             // It builds on something that has changed since it was asked: a later answer has it too.

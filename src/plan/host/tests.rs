@@ -2,6 +2,7 @@
 
 mod endings;
 mod manager;
+mod standing;
 
 use std::collections::VecDeque;
 use std::sync::Arc;

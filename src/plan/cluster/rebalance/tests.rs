@@ -253,7 +253,7 @@ impl World {
         self.apply(&Change::Heard(Box::new(Heard {
             node: name(node),
             life: Life { instance: InstanceId::MIN, database: now().wall, starts: 1 },
-            listening: None,
+            hanging: None,
             facts: facts(),
             load: NodeLoad::default(),
             engine_trouble: None,
