@@ -9,8 +9,8 @@ use crate::cluster::{Cluster, NODES};
 use crate::engines::Seen;
 use crate::links::Flaw;
 
-/// More than three leases.
-const LONG: Duration = Duration::from_secs(20);
+/// More than two leases.
+const LONG: Duration = Duration::from_secs(13);
 
 /// Three packets of ten are lost, in each direction: half of all questions and answers need to be sent again.
 const THREE_OF_TEN: Flaw = Flaw::Loses("0.3");
