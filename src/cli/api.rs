@@ -15,6 +15,7 @@ use crate::model::id::NodeName;
 use crate::model::state::State;
 use crate::plan::cluster::change::Force;
 use crate::wire::access::{Token, TokenInput, TokenMade};
+use crate::wire::authority::{Authority, RotationInput};
 use crate::wire::event::Event;
 use crate::wire::node::Node;
 use crate::wire::node_patch::NodePatchInput;
@@ -207,6 +208,16 @@ impl Api {
     /// Takes a node out of the cluster; `force` = though it is heard of, or has tasks.
     pub(super) async fn remove_node(&self, node: &NodeName, force: Force) -> Result<(), ClientError> {
         self.client.delete(&format!("/nodes/{node}?force={}", force == Force::Yes), DEADLINE).await
+    }
+
+    /// The cluster's authority.
+    pub(super) async fn authority(&self) -> Result<Authority, ClientError> {
+        self.client.get("/ca", DEADLINE).await
+    }
+
+    /// Has another authority follow it, or ends that.
+    pub(super) async fn rotate_authority(&self, wanted: &RotationInput) -> Result<Authority, ClientError> {
+        self.client.post("/ca/rotate", wanted, DEADLINE).await
     }
 
     /// Makes a token.

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
+use super::ca::CaArgs;
 use super::context::ContextCommand;
 use super::events::EventsArgs;
 use super::inspect::InspectArgs;
@@ -72,6 +73,8 @@ pub(super) enum Command {
     /// Say who may speak with the manager from elsewhere
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Show the authority that signs the cluster's certificates; have another follow it
+    Ca(CaArgs),
     /// Log in to a manager on another machine
     Login(Box<LoginArgs>),
     /// Choose among the managers that are logged in to
@@ -82,7 +85,7 @@ pub(super) enum Command {
 /// The commands by what they are about.
 const GROUPS: &[(&str, &[&str])] = &[
     ("Tasks", &["run", "ps", "stop", "logs", "events", "why", "inspect"]),
-    ("Cluster", &["nodes", "node", "rebalance", "token", "state"]),
+    ("Cluster", &["nodes", "node", "rebalance", "token", "ca", "state"]),
     ("Managers elsewhere", &["login", "context"]),
     ("Server roles", &["manager", "worker"]),
 ];

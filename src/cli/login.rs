@@ -87,7 +87,7 @@ async fn confirmed(manager: &Client, known: Option<&str>) -> Result<Digest, CliE
     let (tls, found) = first_look().map_err(|error| CliError::Failed(error.to_string()))?;
     // It fails in any case: nothing is said before it is known to whom.
     let result = manager.clone().believing(tls).get::<Value>("/healthz", PATIENCE).await;
-    let Some(found) = *found.borrow() else {
+    let Some(found) = found.borrow().last().map(Digest::of) else {
         return Err(result
             .err()
             .map_or_else(|| CliError::Failed("there is no manager there".to_owned()), Into::into));
@@ -99,7 +99,8 @@ async fn confirmed(manager: &Client, known: Option<&str>) -> Result<Digest, CliE
     if let Some(known) = known {
         return Err(CliError::Failed(format!(
             "the authority of {base} has changed since the last login, from {known} to {text}: somebody may be \
-             listening in. If the cluster was made anew, say so with --pin {text}"
+             listening in. If it was rotated (`orc ca` on the manager's host shows its digest), or the cluster was made \
+             anew, say so with --pin {text}"
         )));
     }
     if !io::stdin().is_terminal() {

@@ -4,6 +4,7 @@
 
 mod api;
 mod args;
+mod ca;
 mod context;
 mod contexts;
 mod error;
@@ -80,6 +81,7 @@ fn execute(cli: Cli, environment: &Environment) -> Result<(), CliError> {
         Some(Command::Nodes(args)) => client(nodes::execute(args, environment)),
         Some(Command::Node(command)) => client(node::execute(command, environment)),
         Some(Command::Rebalance(args)) => client(rebalance::execute(args, environment)),
+        Some(Command::Ca(args)) => client(ca::execute(args, environment)),
         Some(Command::State(args)) => client(state::execute(args, environment)),
         Some(Command::Token(command)) => client(token::execute(command, environment)),
         Some(Command::Login(args)) => client(login::execute(*args, environment)),

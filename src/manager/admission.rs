@@ -11,7 +11,8 @@ use crate::model::id::NodeName;
 use crate::model::time::Timestamp;
 use crate::trust::authority::SigningRequest;
 use crate::trust::registry::{Earlier, Name, Refusal};
-use crate::trust::{ApiToken, Authority, Digest, JoinToken, Registry};
+use crate::trust::server::Door;
+use crate::trust::{ApiToken, Digest, JoinToken, Registry};
 
 /// How long a worker may join with a token when nothing is said.
 const JOIN_LIFE: Duration = Duration::from_hours(1);
@@ -19,10 +20,17 @@ const JOIN_LIFE: Duration = Duration::from_hours(1);
 /// What others are let in with.
 #[derive(Debug)]
 pub struct Invitation {
-    /// Signs the certificates of workers.
-    pub authority: Arc<Authority>,
+    /// Where they come in by TLS, and with it the authority that signs the certificates of workers.
+    pub door: Door,
     /// Host and port at which workers reach this manager.
     pub address: String,
+}
+
+impl Invitation {
+    /// What a person types on another machine.
+    pub fn login(&self) -> String {
+        format!("orc login https://{} --pin {}", self.address, self.door.authority().pin())
+    }
 }
 
 /// What a token is to be good for.
@@ -85,16 +93,13 @@ impl Manager {
         let (id, digest, secret, command) = match (wish.role, self.invitation()) {
             (Role::Join, None) => return Ok(None),
             (Role::Join, Some(invitation)) => {
-                let token = JoinToken::generate(invitation.authority.pin());
+                let token = JoinToken::generate(invitation.door.authority().pin());
                 let command = format!("orc worker --join {token}@{}", invitation.address);
                 (token.id(), token.digest(), token.to_string(), Some(command))
             }
             (_, invitation) => {
                 let token = ApiToken::generate();
-                let login = |invitation: &Invitation| {
-                    format!("orc login https://{} --pin {}", invitation.address, invitation.authority.pin())
-                };
-                (token.id(), token.digest(), token.to_string(), invitation.map(login))
+                (token.id(), token.digest(), token.to_string(), invitation.map(Invitation::login))
             }
         };
         let joins = wish.role == Role::Join;

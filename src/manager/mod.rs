@@ -11,6 +11,7 @@ mod polls;
 mod rebalance;
 mod restore;
 mod retention;
+pub mod rotation;
 mod words;
 
 use std::sync::Arc;

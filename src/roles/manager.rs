@@ -93,12 +93,14 @@ async fn open(
 ) -> Result<Opened, RoleError> {
     let found = Authority::open(&settings.data_dir, cluster)?;
     let is_first_start = found.is_none();
-    let authority = Arc::new(found.map_or_else(|| Authority::create(&settings.data_dir, cluster), Ok)?);
+    let now = Clock.now().wall;
+    let authority = found.map_or_else(|| Authority::create(&settings.data_dir, cluster, now), Ok)?;
     let names = addresses::names(&settings.advertise);
-    let door = Door::new(authority.clone(), &names, Clock.now().wall)?;
+    let door = Door::new(Arc::new(authority), &names, now)?;
     process.spawn(certify(door.clone(), settings.advertise.clone()));
     let address = addresses::best(&settings.advertise, &bound.address);
-    let handle = handle.inviting(Invitation { authority, address });
+    let handle = handle.inviting(Invitation { door: door.clone(), address });
+    process.spawn(handle.rotation_ends(door.clone()));
     keep_admin_token(&handle, settings).await?;
     let welcome = if is_first_start { welcome(&handle, settings).await? } else { Vec::new() };
     Ok(Opened { handle, bound: bound.behind(door), welcome })

@@ -185,14 +185,17 @@ async fn employ(
     node: &NodeName,
 ) -> Result<Employment, RoleError> {
     if let Some(known) = &known {
-        check_identity(known, &employer, data_dir, node)?;
+        check_identity(known, &employer, data_dir, node).await?;
     }
     let (manager, identity) = match (employer, known) {
-        (Employer::Join(line), Some(known)) if known.node.not_after > Clock.now().wall => {
+        (Employer::Join(line), Some(known))
+            if known.node.not_after > Clock.now().wall && known.knows(line.token.pin) =>
+        {
             (line.manager, known)
         }
-        (Employer::Join(line), _) => {
-            (line.manager.clone(), membership::join(&line.manager, &line.token, data_dir, node).await?)
+        (Employer::Join(line), known) => {
+            let joined = membership::join(&line.manager, &line.token, data_dir, node, known.as_ref()).await?;
+            (line.manager, joined)
         }
         (Employer::Url(url), Some(known)) => (url, known),
         (Employer::JoinedOrUrl(_), Some(known)) => (known.manager.clone(), known),
@@ -211,8 +214,9 @@ async fn employ(
     Ok(Employment { client: membership.client().clone(), membership: Some(membership), own_address })
 }
 
-/// Refuses a worker that would forget who it is.
-fn check_identity(
+/// Refuses a worker that would forget who it is. A line that names an authority it has never believed may be of its own
+/// cluster all the same, whose authority was rotated while it was away: the manager there shows that.
+async fn check_identity(
     known: &Identity,
     employer: &Employer,
     data_dir: &Path,
@@ -227,8 +231,12 @@ fn check_identity(
             known.node.node
         )));
     }
-    match employer {
-        Employer::Join(line) if line.token.pin != known.pin() => Err(RoleError::Elsewhere(format!(
+    let Employer::Join(line) = employer else { return Ok(()) };
+    if known.knows(line.token.pin) {
+        return Ok(());
+    }
+    match membership::cluster_behind(&line.manager, line.token.pin).await? {
+        Some(cluster) if cluster != known.node.cluster => Err(RoleError::Elsewhere(format!(
             "this worker has joined another cluster, {}: to leave that for good, remove {}, or give it a data directory \
              of its own (ORC_DATA_DIR)",
             known.node.cluster,

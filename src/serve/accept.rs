@@ -194,7 +194,7 @@ async fn open(stream: TcpStream, door: Door, limits: Limits, stop: CancellationT
     let tls = TlsAcceptor::from(door.config()).accept(stream).await?;
     let shown = tls.get_ref().1.peer_certificates().unwrap_or_default();
     let visitor = door.judge(shown, Clock.now().wall);
-    if matches!(visitor, Visitor::Node(_)) {
+    if matches!(visitor, Visitor::Node(..)) {
         // It takes in what it is told at once, so its silence is no slow reader's.
         tcp::fail_in_silence(tls.get_ref().0.get_ref(), limits.worker_silence)?;
     }

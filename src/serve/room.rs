@@ -61,7 +61,7 @@ impl Room {
 impl Place {
     /// The place of somebody who turned out to be `peer`: a worker's is among workers, as long as there is one.
     pub(super) fn of(self, peer: &Peer) -> Self {
-        if !matches!(peer, Peer::Tls(Visitor::Node(_))) {
+        if !matches!(peer, Peer::Tls(Visitor::Node(..))) {
             return self;
         }
         match self.room.workers.clone().try_acquire_owned() {

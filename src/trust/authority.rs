@@ -1,7 +1,7 @@
 //! A cluster's own authority: the key that signs every certificate of the cluster, kept by its manager.
 //!
 //! Nobody beyond the cluster knows it, so what is trusted is its digest, which a join token carries. Its certificate
-//! has no end: a date would protect nobody, and cut off everybody.
+//! has no end: a date would protect nobody, and cut off everybody. How it is replaced is in [`super::rotation`].
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,8 @@ use rcgen::{
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, CertificateSigningRequestDer, PrivateKeyDer};
 
-use super::certificate::{NodeCertificate, cluster_of, cluster_uri};
+use super::certificate::{NodeCertificate, cluster_of, cluster_uri, key_of};
+use super::rotation::{self, Former};
 use super::{DIR, Digest, TrustError, files};
 use crate::model::id::{ClusterId, NodeName};
 use crate::model::time::Timestamp;
@@ -23,7 +24,7 @@ use crate::model::time::Timestamp;
 pub(super) const BACKDATED: Duration = Duration::from_hours(1);
 
 /// A worker's certificate ends so long after it is made.
-const NODE_LIFE: Duration = Duration::from_hours(24);
+pub const NODE_LIFE: Duration = Duration::from_hours(24);
 
 /// The server's own certificate ends so long after it is made. It is made anew at each start, and long before.
 pub(super) const SERVER_LIFE: Duration = Duration::from_hours(30 * 24);
@@ -33,10 +34,15 @@ pub const CERTIFY_EVERY: Duration = Duration::from_hours(12);
 
 /// The authority of a cluster.
 pub struct Authority {
+    pub(super) dir: PathBuf,
     cluster: ClusterId,
-    issuer: Issuer<'static, KeyPair>,
+    pub(super) issuer: Issuer<'static, KeyPair>,
     certificate: CertificateDer<'static>,
     pem: String,
+    /// The one that it follows, while a rotation is under way.
+    pub(super) former: Option<Former>,
+    /// When it was made; `None` = by an orc that did not write that down.
+    pub(super) since: Option<Timestamp>,
 }
 
 /// What a worker wants signed: its public key. Whoever made it has the private one.
@@ -48,7 +54,7 @@ pub struct SigningRequest {
 
 /// The certificate of a server and its key.
 pub struct ServerCertificate {
-    /// The certificate, and the authority's.
+    /// The certificate; what leads to the former authority during a rotation; and last the authority's.
     pub chain: Vec<CertificateDer<'static>>,
     /// Its key.
     pub key: PrivateKeyDer<'static>,
@@ -60,45 +66,50 @@ impl Authority {
         data_dir.join(DIR).join("ca.pem")
     }
 
-    fn key_path(data_dir: &Path) -> PathBuf {
+    pub(super) fn key_path(data_dir: &Path) -> PathBuf {
         data_dir.join(DIR).join("ca-key.pem")
     }
 
     /// The authority that is kept in this data directory, if there is one; refused when it is another cluster's.
     pub fn open(data_dir: &Path, cluster: ClusterId) -> Result<Option<Self>, TrustError> {
         let path = Self::certificate_path(data_dir);
-        let Some(pem) = files::read(&path)? else { return Ok(None) };
-        let key_path = Self::key_path(data_dir);
-        let Some(key) = files::read(&key_path)? else {
-            let problem = format!("its key is missing: there is no {}", key_path.display());
-            return Err(TrustError::content(&path, &problem));
-        };
-        let key = KeyPair::from_pem(&key).map_err(|error| TrustError::content(&key_path, &error))?;
-        let certificate = CertificateDer::from_pem_slice(pem.as_bytes())
-            .map_err(|error| TrustError::content(&path, &error))?;
-        let its_cluster = cluster_of(&certificate).map_err(|error| TrustError::content(&path, &error))?;
+        let Some(text) = files::read(&path)? else { return Ok(None) };
+        let content = |error: TrustError| TrustError::content(&path, &error);
+        let kept = rotation::Kept::read(&text).map_err(content)?;
+        let its_cluster = cluster_of(&kept.certificate).map_err(content)?;
         if its_cluster != cluster {
             let problem = format!("it is of cluster {its_cluster}, and the database beside it of {cluster}");
             return Err(TrustError::content(&path, &problem));
         }
-        let issuer = Issuer::from_ca_cert_der(&certificate, key)?;
-        Ok(Some(Self { cluster, issuer, certificate, pem }))
+        let key = rotation::settle_key(data_dir, key_of(&kept.certificate).map_err(content)?)?;
+        let issuer = Issuer::from_ca_cert_der(&kept.certificate, key)?;
+        let rotation::Kept { certificate, pem, former, since } = kept;
+        Ok(Some(Self { dir: data_dir.to_owned(), cluster, issuer, certificate, pem, former, since }))
     }
 
     /// Makes an authority and keeps it in this data directory.
-    pub fn create(data_dir: &Path, cluster: ClusterId) -> Result<Self, TrustError> {
-        let key = KeyPair::generate()?;
-        let mut params = CertificateParams::default();
-        params.distinguished_name = named(&format!("orc cluster {cluster}"));
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-        params.subject_alt_names = vec![uri(&cluster_uri(cluster))?];
-        let certificate = params.self_signed(&key)?;
+    pub fn create(data_dir: &Path, cluster: ClusterId, now: Timestamp) -> Result<Self, TrustError> {
+        let made = Self::make(data_dir, cluster, now)?;
         // The key first: a certificate without its key would be of no use.
-        files::write(&Self::key_path(data_dir), &key.serialize_pem())?;
-        files::write(&Self::certificate_path(data_dir), &certificate.pem())?;
-        let pem = certificate.pem();
-        Ok(Self { cluster, issuer: Issuer::new(params, key), certificate: certificate.into(), pem })
+        files::write(&Self::key_path(data_dir), &made.issuer.key().serialize_pem())?;
+        files::write(&Self::certificate_path(data_dir), &made.text())?;
+        Ok(made)
+    }
+
+    /// Makes an authority with a new key, which is not kept yet.
+    pub(super) fn make(data_dir: &Path, cluster: ClusterId, now: Timestamp) -> Result<Self, TrustError> {
+        let key = KeyPair::generate()?;
+        let params = authority_params(cluster)?;
+        let certificate = params.self_signed(&key)?;
+        Ok(Self {
+            dir: data_dir.to_owned(),
+            cluster,
+            pem: certificate.pem(),
+            issuer: Issuer::new(params, key),
+            certificate: certificate.into(),
+            former: None,
+            since: Some(now),
+        })
     }
 
     /// Its digest, by which it is known.
@@ -145,7 +156,10 @@ impl Authority {
         let certificate = params.signed_by(&key, &self.issuer)?;
         let key = PrivateKeyDer::try_from(key.serialize_der())
             .map_err(|problem| TrustError::Making(problem.to_owned()))?;
-        Ok(ServerCertificate { chain: vec![certificate.into(), self.certificate.clone()], key })
+        let former = self.former.iter().flat_map(|former| [&former.cross, &former.certificate]);
+        let mut chain = vec![certificate.into()];
+        chain.extend(former.chain([&self.certificate]).cloned());
+        Ok(ServerCertificate { chain, key })
     }
 }
 
@@ -166,6 +180,17 @@ impl SigningRequest {
         let key = Digest::of(request.public_key.subject_public_key_info());
         Ok(Self { request, key })
     }
+}
+
+/// What stands in the certificate of a cluster's authority. All of a cluster have one name: so that a former one may vouch
+/// for the next, although none lets others stand below it.
+pub(super) fn authority_params(cluster: ClusterId) -> Result<CertificateParams, TrustError> {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = named(&format!("orc cluster {cluster}"));
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    params.subject_alt_names = vec![uri(&cluster_uri(cluster))?];
+    Ok(params)
 }
 
 fn between(now: Timestamp, life: Duration) -> CertificateParams {

@@ -61,11 +61,16 @@ pub(super) fn cluster_uri(cluster: ClusterId) -> String {
 }
 
 /// Of which cluster an authority is, as its certificate says.
-pub(super) fn cluster_of(der: &CertificateDer<'_>) -> Result<ClusterId, TrustError> {
+pub fn cluster_of(der: &CertificateDer<'_>) -> Result<ClusterId, TrustError> {
     let certificate = parse(der)?;
     uris(&certificate)
         .find_map(|uri| uri.strip_prefix(SCHEME)?.parse().ok())
         .ok_or_else(|| TrustError::Foreign("it is of no cluster's authority".to_owned()))
+}
+
+/// The digest of its public key.
+pub(super) fn key_of(der: &CertificateDer<'_>) -> Result<Digest, TrustError> {
+    Ok(Digest::of(parse(der)?.public_key().raw))
 }
 
 /// The first certificate in a text.

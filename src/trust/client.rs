@@ -31,8 +31,20 @@ pub enum Believed {
     Pin(Digest),
     /// This one.
     Authority(CertificateDer<'static>),
-    /// None: the digest of the one that the server names is told here, and then the connection ends.
-    None(Arc<watch::Sender<Option<Digest>>>),
+    /// The one of the moment, which others may follow.
+    Current(Current),
+    /// None: the certificates of authorities that the server sends along are told here, its newest last, and then the
+    /// connection ends.
+    None(Arc<watch::Sender<Vec<CertificateDer<'static>>>>),
+}
+
+/// An authority that is believed until it is replaced.
+#[derive(Debug, Clone)]
+pub struct Current {
+    /// Which it is.
+    pub authority: watch::Receiver<CertificateDer<'static>>,
+    /// Here is told which one servers that were believed have named as their newest.
+    pub newest: Arc<watch::Sender<Option<Digest>>>,
 }
 
 /// What a client shows: the certificate of the moment.
@@ -56,12 +68,19 @@ pub fn config(believed: Believed, shown: Option<Shown>) -> Result<Arc<ClientConf
     Ok(Arc::new(config))
 }
 
-/// A client's side of TLS that only looks: its connections all fail, and then the other end holds the digest of the
-/// authority that was found.
-pub fn first_look() -> Result<(Arc<ClientConfig>, watch::Receiver<Option<Digest>>), TrustError> {
-    let (found, receiver) = watch::channel(None);
+/// What a first look finds: certificates of authorities, the newest last.
+pub type Found = watch::Receiver<Vec<CertificateDer<'static>>>;
+
+/// A client's side of TLS that only looks: its connections all fail, and then the other end holds what was found.
+pub fn first_look() -> Result<(Arc<ClientConfig>, Found), TrustError> {
+    let (found, receiver) = watch::channel(Vec::new());
     Ok((config(Believed::None(Arc::new(found)), None)?, receiver))
 }
+
+/// What to do about an authority that is not believed any more.
+const ROTATED: &str = "If the cluster's authority was rotated since (`orc ca` on the manager's host shows its digest), \
+                       a person logs in again with `orc login`, and a worker joins again with the line that `orc node \
+                       token` prints";
 
 /// Believes the servers of one authority.
 #[derive(Debug)]
@@ -71,23 +90,29 @@ struct Servers {
 }
 
 impl Servers {
-    fn authority<'a>(&'a self, sent: &'a [CertificateDer<'_>]) -> Result<&'a CertificateDer<'a>, Error> {
+    fn authority(&self, sent: &[CertificateDer<'_>]) -> Result<CertificateDer<'static>, Error> {
         match &self.believed {
-            Believed::Authority(authority) => Ok(authority),
+            Believed::Authority(authority) => Ok(authority.clone()),
+            Believed::Current(current) => Ok(current.authority.borrow().clone()),
             Believed::None(found) => {
-                found.send_replace(sent.last().map(Digest::of));
+                found.send_replace(sent.iter().map(|sent| sent.clone().into_owned()).collect());
                 Err(Error::General("nobody has said yet that this authority is to be believed".to_owned()))
             }
-            Believed::Pin(pin) => sent.iter().find(|sent| Digest::of(sent) == *pin).ok_or_else(|| {
-                let found: Vec<String> = sent.iter().map(|sent| Digest::of(sent).to_string()).collect();
-                Error::General(format!(
-                    "another authority than the expected one signs there. Expected {pin}, found {}: is this the right \
-                     manager, and the line of that one?",
-                    found.join(", ")
-                ))
-            }),
+            Believed::Pin(pin) => {
+                let pinned = sent.iter().find(|sent| Digest::of(sent) == *pin);
+                pinned.map(|pinned| pinned.clone().into_owned()).ok_or_else(|| not_pinned(*pin, sent))
+            }
         }
     }
+}
+
+fn not_pinned(pin: Digest, sent: &[CertificateDer<'_>]) -> Error {
+    let found: Vec<String> = sent.iter().map(|sent| Digest::of(sent).to_string()).collect();
+    Error::General(format!(
+        "another authority than the expected one signs there. Expected {pin}, found {}: is this the right manager, and \
+         the line of that one? {ROTATED}",
+        found.join(", ")
+    ))
 }
 
 impl ServerCertVerifier for Servers {
@@ -100,9 +125,13 @@ impl ServerCertVerifier for Servers {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let mut roots = RootCertStore::empty();
-        roots.add(self.authority(others)?.clone().into_owned())?;
+        roots.add(self.authority(others)?)?;
         let own = ParsedCertificate::try_from(own)?;
-        verify_server_cert_signed_by_trust_anchor(&own, &roots, &[], now, self.algorithms.all)?;
+        verify_server_cert_signed_by_trust_anchor(&own, &roots, others, now, self.algorithms.all)?;
+        if let Believed::Current(current) = &self.believed {
+            let newest = others.last().map(Digest::of);
+            current.newest.send_if_modified(|known| std::mem::replace(known, newest) != newest);
+        }
         Ok(ServerCertVerified::assertion())
     }
 
@@ -153,7 +182,13 @@ pub fn explain(error: &Error) -> String {
     match error {
         Error::InvalidCertificate(problem) => {
             let sentence = certificate_problem(error, "the certificate of the server", "this machine");
-            clocks(problem).map_or_else(|| sentence.clone(), |clocks| format!("{sentence}. Perhaps {clocks}"))
+            match (problem, clocks(problem)) {
+                (_, Some(clocks)) => format!("{sentence}. Perhaps {clocks}"),
+                (CertificateError::UnknownIssuer | CertificateError::BadSignature, None) => {
+                    format!("{sentence}. {ROTATED}")
+                }
+                _ => sentence,
+            }
         }
         Error::General(sentence) => sentence.clone(),
         Error::InvalidMessage(_) => {
@@ -192,7 +227,8 @@ pub(super) fn certificate_problem(error: &Error, whose: &str, machine: &str) -> 
         ),
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             format!(
-                "{whose} is of another cluster than this: its authority is not the one that is believed here"
+                "{whose} is of another cluster than this, or from before its authority was rotated: its authority is not \
+                 the one that is believed here"
             )
         }
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {

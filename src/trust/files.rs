@@ -22,6 +22,20 @@ pub fn read(path: &Path) -> Result<Option<String>, TrustError> {
     }
 }
 
+/// Puts a file in the place of another, durably.
+pub fn put_in_place(path: &Path, of: &Path) -> Result<(), TrustError> {
+    let sync_dir = || File::open(of.parent().unwrap_or(Path::new(".")))?.sync_all();
+    fs::rename(path, of).and_then(|()| sync_dir()).map_err(|error| TrustError::file(of, error))
+}
+
+/// Removes a file, if it is there.
+pub fn remove(path: &Path) -> Result<(), TrustError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(TrustError::file(path, error)),
+        _ => Ok(()),
+    }
+}
+
 fn try_write(path: &Path, contents: &str) -> io::Result<()> {
     let dir = path.parent().unwrap_or(Path::new("."));
     DirBuilder::new().recursive(true).mode(0o700).create(dir)?;

@@ -22,6 +22,13 @@ const RENEWED: std::ops::Range<f64> = 0.5..0.8;
 /// How a certificate begins in a file.
 const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
 
+/// How it ends.
+const END: &str = "-----END CERTIFICATE-----";
+
+/// So many authorities are known beside the one that is believed: a worker that is started with an old line knows that
+/// this is of its own cluster.
+const FORMER: usize = 8;
+
 /// What a worker shows to its manager, and whom it believes.
 pub struct Identity {
     dir: PathBuf,
@@ -31,13 +38,17 @@ pub struct Identity {
     certificate: CertificateDer<'static>,
     /// The authority of its cluster.
     pub authority: CertificateDer<'static>,
-    authority_pem: String,
+    /// Those that it has followed.
+    former: Vec<CertificateDer<'static>>,
+    /// All of them as text, in the file's order.
+    authorities: String,
     /// URL of its manager.
     pub manager: String,
 }
 
 impl Identity {
-    /// The file of the certificate, with the authority's behind it; it is there once the worker has joined.
+    /// The file of the certificate, with the authority's behind it, and former ones'; it is there once the worker has
+    /// joined.
     pub fn path(data_dir: &Path) -> PathBuf {
         data_dir.join(DIR).join("node.pem")
     }
@@ -50,42 +61,73 @@ impl Identity {
         Self::assemble(data_dir, &pem, manager).map(Some).map_err(|error| TrustError::content(&path, &error))
     }
 
-    /// Keeps what a manager answered: from now on the worker has joined.
+    /// Keeps what a manager of the same cluster answered to a worker that joined again.
+    pub fn kept_again(&self, manager: &str, certificate: &str, authority: &str) -> Result<Self, TrustError> {
+        Self::keep(&self.dir, manager, certificate, &self.with_former(authority)?)
+    }
+
+    /// Keeps what a manager answered, the authority's certificate before those of former ones: from now on the worker has
+    /// joined.
     pub fn keep(
         data_dir: &Path,
         manager: &str,
         certificate: &str,
-        authority: &str,
+        authorities: &str,
     ) -> Result<Self, TrustError> {
-        let pem = format!("{}\n{}\n", certificate.trim(), authority.trim());
+        let pem = format!("{}\n{}\n", certificate.trim(), authorities.trim());
         let identity = Self::assemble(data_dir, &pem, manager.to_owned())?;
         files::write(&manager_path(data_dir), &format!("{manager}\n"))?;
         files::write(&Self::path(data_dir), &pem)?;
         Ok(identity)
     }
 
-    /// Keeps a certificate that follows this one.
-    pub fn renewed(&self, certificate: &str) -> Result<Self, TrustError> {
-        Self::keep(&self.dir, &self.manager, certificate, &self.authority_pem)
+    /// Keeps a certificate that follows this one, with the authority by which it is.
+    pub fn renewed(&self, certificate: &str, authority: &str) -> Result<Self, TrustError> {
+        self.kept_again(&self.manager, certificate, authority)
+    }
+
+    /// An authority with those that it has followed, as text; the oldest of many are forgotten.
+    fn with_former(&self, authority: &str) -> Result<String, TrustError> {
+        if super::certificate::from_pem(authority)? == self.authority {
+            return Ok(self.authorities.clone());
+        }
+        let known: Vec<&str> =
+            self.authorities.split_inclusive(END).filter(|pem| pem.contains(BEGIN)).take(FORMER).collect();
+        Ok(format!("{}\n{}", authority.trim(), known.concat().trim()))
+    }
+
+    /// Whether it believes the authority of this digest, or has believed it.
+    pub fn knows(&self, pin: Digest) -> bool {
+        std::iter::once(&self.authority).chain(&self.former).any(|known| Digest::of(known) == pin)
     }
 
     fn assemble(data_dir: &Path, pem: &str, manager: String) -> Result<Self, TrustError> {
         let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(pem.as_bytes())
             .collect::<Result<_, _>>()
             .map_err(|error| TrustError::Foreign(error.to_string()))?;
-        let [certificate, authority] = <[CertificateDer<'static>; 2]>::try_from(chain).map_err(|chain| {
-            TrustError::Foreign(format!(
-                "it has {} certificates, its own and the authority's are wanted",
-                chain.len()
-            ))
-        })?;
+        let count = chain.len();
+        let mut chain = chain.into_iter();
+        let (Some(certificate), Some(authority)) = (chain.next(), chain.next()) else {
+            return Err(TrustError::Foreign(format!(
+                "it has {count} certificates, its own and the authority's are wanted"
+            )));
+        };
         let key = own_key(data_dir)?;
         let node = NodeCertificate::read(&certificate)?;
         if node.key != Digest::of(key.subject_public_key_info()) {
             return Err(TrustError::Foreign("it is for another key than the one beside it".to_owned()));
         }
-        let authority_pem = pem.rfind(BEGIN).map(|at| pem[at..].to_owned()).unwrap_or_default();
-        Ok(Self { dir: data_dir.to_owned(), key, node, certificate, authority, authority_pem, manager })
+        let (_, authorities) = pem.split_once(END).unwrap_or_default();
+        Ok(Self {
+            dir: data_dir.to_owned(),
+            key,
+            node,
+            certificate,
+            authority,
+            former: chain.collect(),
+            authorities: authorities.trim().to_owned(),
+            manager,
+        })
     }
 
     /// The digest of the authority whom it believes.
@@ -100,10 +142,13 @@ impl Identity {
 
     /// When its certificate is to be renewed: 50 to 80 % of its life, the same point whenever it is asked.
     pub fn renew_at(&self) -> Timestamp {
+        self.node.at(RENEWED.start + self.own_share() * (RENEWED.end - RENEWED.start))
+    }
+
+    /// A number from 0 to 1 of this certificate's own, so that workers do what is due at different times.
+    pub fn own_share(&self) -> f64 {
         let digest = Digest::of(&self.certificate);
-        let share =
-            f64::from(u16::from_be_bytes([digest.bytes()[0], digest.bytes()[1]])) / f64::from(u16::MAX);
-        self.node.at(RENEWED.start + share * (RENEWED.end - RENEWED.start))
+        f64::from(u16::from_be_bytes([digest.bytes()[0], digest.bytes()[1]])) / f64::from(u16::MAX)
     }
 
     /// As TLS takes it.
@@ -162,8 +207,8 @@ mod tests {
     #[test]
     fn what_was_kept_is_the_same_worker_after_a_restart() {
         let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let authority = Authority::create(there.path(), ClusterId::generate()).unwrap();
         let now = Timestamp::from_millis(1_795_332_379_000);
+        let authority = Authority::create(there.path(), ClusterId::generate(), now).unwrap();
         assert!(Identity::open(here.path()).unwrap().is_none());
 
         let node = "box-1".parse().unwrap();
@@ -184,7 +229,7 @@ mod tests {
         assert!(read.renew_at() <= read.node.not_before.after(life.mul_f64(0.8)));
 
         let later = read.renew_at();
-        let renewed = read.renewed(&sign(read.signing_request().unwrap(), later)).unwrap();
+        let renewed = read.renewed(&sign(read.signing_request().unwrap(), later), authority.pem()).unwrap();
         assert_eq!(renewed.node.key, kept.node.key, "its key stays");
         assert!(renewed.node.not_after > kept.node.not_after);
         assert_eq!(Identity::open(here.path()).unwrap().unwrap().node, renewed.node);
@@ -194,10 +239,10 @@ mod tests {
     fn a_certificate_for_another_key_is_not_kept() {
         let (here, other, there) =
             (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let authority = Authority::create(there.path(), ClusterId::generate()).unwrap();
+        let now = Timestamp::from_millis(1_795_332_379_000);
+        let authority = Authority::create(there.path(), ClusterId::generate(), now).unwrap();
         first_request(here.path()).unwrap();
         let request = SigningRequest::read(&first_request(other.path()).unwrap()).unwrap();
-        let now = Timestamp::from_millis(1_795_332_379_000);
         let certificate = authority.sign_node(&request, &"box-1".parse().unwrap(), now).unwrap();
         let error = Identity::keep(here.path(), "https://a:1", &certificate, authority.pem()).unwrap_err();
         assert!(error.to_string().contains("another key"), "{error}");

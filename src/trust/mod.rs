@@ -11,6 +11,7 @@ pub mod error;
 pub mod files;
 pub mod identity;
 pub mod registry;
+pub mod rotation;
 pub mod secret;
 pub mod server;
 

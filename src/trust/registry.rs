@@ -88,6 +88,12 @@ impl Registry {
         self.admissions.get(node)
     }
 
+    /// The nodes that are let in.
+    pub fn members(&self) -> impl Iterator<Item = &NodeName> {
+        let present = |admission: &&Admission| admission.removed_at.is_none();
+        self.admissions.values().filter(present).map(|admission| &admission.node)
+    }
+
     /// What has changed since this was asked last.
     pub fn take_dirty(&mut self) -> Dirty {
         std::mem::take(&mut self.dirty)

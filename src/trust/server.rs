@@ -3,19 +3,25 @@
 //! In the handshake whoever shows a certificate proves that it has the key, and no more is asked. Whether the
 //! certificate counts is judged afterwards, so that the answer can be a sentence; a bare alert says nothing of what to do.
 
+mod opening;
+
+use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use rustls::{DigitallySignedStruct, DistinguishedName, Error, RootCertStore, ServerConfig, version};
+use rustls::{DigitallySignedStruct, DistinguishedName, Error, ServerConfig, version};
 use tokio::sync::watch;
 
-use super::{Authority, NodeCertificate, TrustError, provider};
+use self::opening::{Opening, making};
+use super::rotation::RotationError;
+use super::{Authority, Digest, NodeCertificate, TrustError, provider};
+use crate::model::id::NodeName;
 use crate::model::time::Timestamp;
 
 /// The protocol spoken within TLS.
@@ -24,10 +30,11 @@ const ALPN: &[u8] = b"http/1.1";
 /// The server's side of TLS. Cheap to clone.
 #[derive(Clone)]
 pub struct Door {
-    authority: Arc<Authority>,
     config: Arc<ServerConfig>,
-    current: Arc<watch::Sender<Arc<CertifiedKey>>>,
-    genuine: Arc<dyn ClientCertVerifier>,
+    /// Replaced as a whole, so that nothing is signed by one authority and judged by another.
+    opening: Arc<watch::Sender<Arc<Opening>>>,
+    /// Held by whoever replaces the opening.
+    turn: Arc<Mutex<()>>,
 }
 
 /// Who has come in over TLS.
@@ -35,9 +42,9 @@ pub struct Door {
 pub enum Visitor {
     /// Somebody who shows no certificate.
     Unnamed,
-    /// Whoever has the key of this genuine certificate of the cluster. Its dates have been looked at; what has become
-    /// of its node has not.
-    Node(NodeCertificate),
+    /// Whoever has the key of this genuine certificate of the cluster, by its authority of this digest. Its dates have
+    /// been looked at; what has become of its node and that authority since has not.
+    Node(NodeCertificate, Digest),
     /// Somebody with a certificate that does not count, and why.
     Unfit(String),
 }
@@ -46,28 +53,70 @@ impl Door {
     /// A door with a certificate for these names and addresses.
     pub fn new(authority: Arc<Authority>, names: &[String], now: Timestamp) -> Result<Self, TrustError> {
         let provider = provider();
-        let mut roots = RootCertStore::empty();
-        roots.add(authority.certificate().clone()).map_err(making)?;
-        let genuine = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone())
-            .build()
-            .map_err(|error| TrustError::Making(error.to_string()))?;
-        let current = Arc::new(watch::Sender::new(certified(&authority, names, now)?));
+        let opening = Opening::new(authority, names.to_vec(), now)?;
+        let opening = Arc::new(watch::Sender::new(Arc::new(opening)));
         let algorithms = provider.signature_verification_algorithms;
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&version::TLS13])
             .map_err(making)?
             .with_client_cert_verifier(Arc::new(Anybody { algorithms }))
-            .with_cert_resolver(Arc::new(Current(current.clone())));
+            .with_cert_resolver(Arc::new(Current(opening.clone())));
         config.alpn_protocols = vec![ALPN.to_vec()];
         // Whoever comes back shows its certificate anew: a session must not outlive it.
         config.send_tls13_tickets = 0;
-        Ok(Self { authority, config: Arc::new(config), current, genuine })
+        Ok(Self { config: Arc::new(config), opening, turn: Arc::default() })
     }
 
     /// Shows a new certificate from now on.
     pub fn renew(&self, names: &[String], now: Timestamp) -> Result<(), TrustError> {
-        self.current.send_replace(certified(&self.authority, names, now)?);
+        self.replace(|opening| {
+            let renewed = Opening::new(opening.authority.clone(), names.to_vec(), now)?;
+            Ok(Opening { seen: opening.seen.clone(), ..renewed })
+        })
+    }
+
+    /// Makes the authority that follows the present one, whose certificates count until [`Door::finish`].
+    pub fn rotate(&self, now: Timestamp) -> Result<(), RotationError> {
+        self.replace(|opening| {
+            if opening.authority.former().is_some() {
+                return Err(RotationError::UnderWay);
+            }
+            let next = opening.authority.rotate(now)?;
+            Ok(Opening::new(Arc::new(next), opening.names.clone(), now)?)
+        })
+    }
+
+    /// Ends a rotation: nothing of the former authority counts any more.
+    pub fn finish(&self, now: Timestamp) -> Result<(), RotationError> {
+        self.replace(|opening| {
+            if opening.authority.former().is_none() {
+                return Err(RotationError::NoneUnderWay);
+            }
+            let alone = opening.authority.finish()?;
+            Ok(Opening::new(Arc::new(alone), opening.names.clone(), now)?)
+        })
+    }
+
+    fn replace<E>(&self, next: impl FnOnce(&Opening) -> Result<Opening, E>) -> Result<(), E> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = next(&self.opening.borrow().clone())?;
+        self.opening.send_replace(Arc::new(next));
         Ok(())
+    }
+
+    /// The authority of the moment.
+    pub fn authority(&self) -> Arc<Authority> {
+        self.opening.borrow().authority.clone()
+    }
+
+    /// Whether certificates of the authority of this digest count now.
+    pub fn believes(&self, authority: Digest) -> bool {
+        self.opening.borrow().judges.iter().any(|judge| judge.authority == authority)
+    }
+
+    /// The nodes whose workers have shown certificates of the authority of the moment since this process started.
+    pub fn seen(&self) -> BTreeSet<NodeName> {
+        self.opening.borrow().seen.borrow().clone()
     }
 
     /// As TLS takes it.
@@ -77,65 +126,28 @@ impl Door {
 
     /// What to make of the certificates that somebody showed, the own one first.
     pub fn judge(&self, shown: &[CertificateDer<'_>], now: Timestamp) -> Visitor {
-        let Some((own, others)) = shown.split_first() else { return Visitor::Unnamed };
-        let read = NodeCertificate::read(own);
-        let seconds = u64::try_from(now.millis() / 1_000).unwrap_or_default();
-        let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
-        match (self.genuine.verify_client_cert(own, others, now), read) {
-            (Ok(_), Ok(node)) => Visitor::Node(node),
-            (Ok(_), Err(problem)) => Visitor::Unfit(format!("Of the certificate that you show, {problem}")),
-            (Err(error), read) => Visitor::Unfit(self.explain(&error, read.ok())),
-        }
-    }
-
-    fn explain(&self, error: &Error, read: Option<NodeCertificate>) -> String {
-        let problem = |whose: &str| super::client::certificate_problem(error, whose, "the manager's machine");
-        let ours = self.authority.cluster();
-        match read {
-            Some(read) if read.cluster != ours => format!(
-                "Your certificate is of another cluster, {}, and this is {ours}: join here with the line that `orc node \
-                 token` prints",
-                read.cluster
-            ),
-            Some(read) => {
-                let problem = problem(&format!("The certificate of {}", read.node));
-                format!(
-                    "{problem}. Where the clocks are right, let the worker join again with the line that `orc node token` \
-                     prints"
-                )
-            }
-            None => problem("The certificate that you show"),
-        }
+        self.opening.borrow().clone().judge(shown, now)
     }
 }
 
 impl fmt::Debug for Door {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Door").field("authority", &self.authority).finish_non_exhaustive()
+        f.debug_struct("Door").field("authority", &self.authority()).finish_non_exhaustive()
     }
 }
 
-fn certified(
-    authority: &Authority,
-    names: &[String],
-    now: Timestamp,
-) -> Result<Arc<CertifiedKey>, TrustError> {
-    let made = authority.sign_server(names, now)?;
-    CertifiedKey::from_der(made.chain, made.key, &provider()).map(Arc::new).map_err(making)
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "the signature is that of a closure for map_err")]
-fn making(error: Error) -> TrustError {
-    TrustError::Making(error.to_string())
-}
-
 /// The server's certificate of the moment.
-#[derive(Debug)]
-struct Current(Arc<watch::Sender<Arc<CertifiedKey>>>);
+struct Current(Arc<watch::Sender<Arc<Opening>>>);
 
 impl ResolvesServerCert for Current {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.0.borrow().clone())
+        Some(self.0.borrow().shown.clone())
+    }
+}
+
+impl fmt::Debug for Current {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Current")
     }
 }
 

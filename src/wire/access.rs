@@ -49,6 +49,9 @@ pub struct CertificateRequest {
 pub struct CertificateAnswer {
     /// PEM.
     pub certificate: String,
+    /// The certificate of the authority by which it is, PEM: the worker believes that one from now on.
+    #[serde(rename = "CA")]
+    pub ca: String,
 }
 
 /// What a token is to be good for: `POST /tokens`.

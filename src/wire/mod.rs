@@ -1,6 +1,7 @@
 //! All JSON: what comes in over HTTP and what goes out.
 
 pub mod access;
+pub mod authority;
 mod checks;
 pub mod event;
 mod image;

@@ -15,7 +15,7 @@ use crate::model::id::NodeName;
 use crate::model::time::Timestamp;
 use crate::serve::{ApiError, Peer};
 use crate::trust::registry::Registry;
-use crate::trust::server::Visitor;
+use crate::trust::server::{Door, Visitor};
 use crate::trust::{ApiToken, Digest, NodeCertificate};
 
 /// Who may use a route.
@@ -67,6 +67,8 @@ pub const TABLE: &[Row] = &[
     (Method::GET, "/tokens", ADMIN),
     (Method::POST, "/tokens", ADMIN),
     (Method::DELETE, "/tokens/{id}", ADMIN),
+    (Method::GET, "/ca", READ),
+    (Method::POST, "/ca/rotate", ADMIN),
     (Method::GET, "/state", READ),
     (Method::POST, "/state/accept", ADMIN),
     (Method::GET, "/healthz", Public),
@@ -103,8 +105,10 @@ pub async fn check(
     };
     let now = manager.clock.now().wall;
     let peer = request.extensions().get::<Peer>();
-    let principal =
-        principal(peer, request.headers(), &Known { registry: &manager.standing(), own: manager.own(), now });
+    let door = manager.invitation().map(|invitation| &invitation.door);
+    let known = Known { registry: &manager.standing(), door, own: manager.own(), now };
+    let principal = principal(peer, request.headers(), &known);
+    let is_of_former = known.is_of_former(peer);
     let node = parameters.iter().find(|(key, _)| *key == "name").map(|(_, name)| name);
     let admitted = match access(request.method(), path.as_str()) {
         Ruled::To(access) => refuse_token_in_query(request.uri().query().unwrap_or_default())
@@ -123,7 +127,7 @@ pub async fn check(
         Ok(()) => next.run(request).await,
         Err(error) => refused(error),
     };
-    if is_ageing || response.status() == StatusCode::UNAUTHORIZED {
+    if is_ageing || is_of_former || response.status() == StatusCode::UNAUTHORIZED {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response
@@ -164,9 +168,34 @@ fn access(method: &Method, path: &str) -> Ruled {
 /// What principals are known by.
 struct Known<'a> {
     registry: &'a Registry,
+    /// Where those from elsewhere come in, if they may.
+    door: Option<&'a Door>,
     /// The digest of the token of this process's own workers, when a token is needed over loopback.
     own: Option<Digest>,
     now: Timestamp,
+}
+
+impl Known<'_> {
+    /// Whether a worker shows a certificate of an authority that another follows.
+    fn is_of_former(&self, peer: Option<&Peer>) -> bool {
+        let Some(Peer::Tls(Visitor::Node(_, authority))) = peer else { return false };
+        self.door.is_some_and(|door| door.authority().pin() != *authority)
+    }
+
+    /// Who the worker with this genuine certificate of this authority is by now.
+    fn worker(&self, certificate: &NodeCertificate, authority: Digest) -> Principal {
+        if !self.door.is_some_and(|door| door.believes(authority)) {
+            return Principal::Nobody(format!(
+                "The certificate of {} is from before this cluster's authority was rotated: let the worker join again \
+                 with the line that `orc node token` prints",
+                certificate.node
+            ));
+        }
+        match self.registry.check(certificate, self.now) {
+            Ok(()) => Principal::Node(certificate.clone()),
+            Err(refusal) => Principal::Nobody(refusal.to_string()),
+        }
+    }
 }
 
 /// Who sends a request over this connection, with these headers.
@@ -182,10 +211,7 @@ fn principal(peer: Option<&Peer>, headers: &HeaderMap, known: &Known<'_>) -> Pri
     }
     match peer {
         Some(Peer::Local) if known.own.is_none() => Principal::Local,
-        Some(Peer::Tls(Visitor::Node(certificate))) => match known.registry.check(certificate, known.now) {
-            Ok(()) => Principal::Node(certificate.clone()),
-            Err(refusal) => Principal::Nobody(refusal.to_string()),
-        },
+        Some(Peer::Tls(Visitor::Node(certificate, authority))) => known.worker(certificate, *authority),
         Some(Peer::Tls(Visitor::Unfit(why))) => Principal::Nobody(why.clone()),
         Some(Peer::Local | Peer::Tls(Visitor::Unnamed) | Peer::Elsewhere) | None => Principal::Nobody(
             "Nothing says who you are: add the header \"Authorization: Bearer TOKEN\". `orc token create` on the \

@@ -11,7 +11,7 @@ use crate::model::id::NodeName;
 use crate::serve::error::ErrorBody;
 use crate::serve::{ApiError, Id, Json};
 use crate::trust::authority::SigningRequest;
-use crate::trust::{JoinToken, TrustError};
+use crate::trust::{Authority, JoinToken, TrustError};
 use crate::wire::access::{CertificateAnswer, CertificateRequest, JoinAnswer, JoinRequest};
 
 /// Lets a worker in for a join token: it gets a certificate for the key that it has made.
@@ -31,8 +31,9 @@ pub async fn join(
         request.token.parse().map_err(|problem| ApiError::unauthorized(format!("In Token, {problem}")))?;
     let signing = read(&request.csr)?;
     manager.join(token, request.node.clone(), &signing).await?;
-    let certificate = sign(&manager, invitation, &signing, &request.node)?;
-    let (cluster, ca) = (invitation.authority.cluster(), invitation.authority.pem().to_owned());
+    let authority = invitation.door.authority();
+    let certificate = sign(&manager, &authority, &signing, &request.node)?;
+    let (cluster, ca) = (authority.cluster(), authority.pem().to_owned());
     Ok((StatusCode::CREATED, axum::Json(JoinAnswer { cluster, ca, certificate })))
 }
 
@@ -59,8 +60,10 @@ pub async fn renew(
             "This is not the key with which {node} joined: let it join again"
         )));
     }
-    let certificate = sign(&manager, invitation, &signing, &node)?;
-    Ok((StatusCode::CREATED, axum::Json(CertificateAnswer { certificate })))
+    let authority = invitation.door.authority();
+    let certificate = sign(&manager, &authority, &signing, &node)?;
+    let ca = authority.pem().to_owned();
+    Ok((StatusCode::CREATED, axum::Json(CertificateAnswer { certificate, ca })))
 }
 
 fn invitation(manager: &Manager) -> Result<&Invitation, ApiError> {
@@ -82,10 +85,10 @@ fn read(csr: &str) -> Result<SigningRequest, ApiError> {
 
 fn sign(
     manager: &Manager,
-    invitation: &Invitation,
+    authority: &Authority,
     request: &SigningRequest,
     node: &NodeName,
 ) -> Result<String, ApiError> {
     let failed = |error: TrustError| ApiError::internal(error.to_string());
-    invitation.authority.sign_node(request, node, manager.clock.now().wall).map_err(failed)
+    authority.sign_node(request, node, manager.clock.now().wall).map_err(failed)
 }

@@ -1,5 +1,6 @@
 //! The manager's HTTP API: every route, and what each kind of trouble is answered with.
 
+pub mod authority;
 pub mod events;
 pub mod gate;
 pub mod join;
@@ -40,6 +41,8 @@ pub const ROUTES: &[&str] = &[
     "GET and POST /tokens",
     "DELETE /tokens/{id}",
     "POST /nodes/{name}/tasks",
+    "GET /ca",
+    "POST /ca/rotate",
     "GET /state",
     "POST /state/accept",
     "GET /healthz",
@@ -73,6 +76,8 @@ pub fn router(manager: Manager) -> Router {
         .routes(routes!(tokens::revoke))
         .routes(routes!(join::join))
         .routes(routes!(join::renew))
+        .routes(routes!(authority::get))
+        .routes(routes!(authority::rotate))
         .routes(routes!(state::get))
         .routes(routes!(state::accept))
         .routes(routes!(readiness::alive))

@@ -7,6 +7,7 @@ use std::path::Path;
 use rustls::{ClientConnection, ServerConnection};
 
 use super::super::authority::SigningRequest;
+use super::super::rotation::RotationError;
 use super::super::server::{Door, Visitor};
 use super::super::{Authority, Identity, identity};
 use super::*;
@@ -26,7 +27,7 @@ struct Cluster {
 impl Cluster {
     fn at(now: Timestamp) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let authority = Arc::new(Authority::create(dir.path(), ClusterId::generate()).unwrap());
+        let authority = Arc::new(Authority::create(dir.path(), ClusterId::generate(), now).unwrap());
         let door = Door::new(authority.clone(), &["localhost".to_owned()], now).unwrap();
         Self { authority, door, _dir: dir }
     }
@@ -80,7 +81,10 @@ fn a_client_that_has_the_pin_or_the_authority_is_let_in() {
     assert_eq!(cluster.meets(cluster.believed(), None), Ok(Visitor::Unnamed));
     let dir = tempfile::tempdir().unwrap();
     let identity = cluster.identity(dir.path(), now());
-    assert_eq!(cluster.meets(cluster.believed(), Some(&identity)), Ok(Visitor::Node(identity.node.clone())));
+    assert_eq!(
+        cluster.meets(cluster.believed(), Some(&identity)),
+        Ok(Visitor::Node(identity.node.clone(), cluster.authority.pin()))
+    );
 }
 
 #[test]
@@ -123,7 +127,7 @@ fn a_worker_of_another_cluster_is_told_so() {
 fn a_forged_certificate_with_the_right_names_is_unfit() {
     let cluster = Cluster::at(now());
     let forgery = tempfile::tempdir().unwrap();
-    let forged = Arc::new(Authority::create(forgery.path(), cluster.authority.cluster()).unwrap());
+    let forged = Arc::new(Authority::create(forgery.path(), cluster.authority.cluster(), now()).unwrap());
     let impostor = Cluster { door: cluster.door.clone(), authority: forged, _dir: forgery };
     let dir = tempfile::tempdir().unwrap();
     let identity = impostor.identity(dir.path(), now());
@@ -180,4 +184,59 @@ fn nothing_older_than_tls_1_3_is_spoken() {
     server.read_tls(&mut &*hello).unwrap();
     let error = server.process_new_packets().unwrap_err();
     assert!(matches!(error, Error::PeerIncompatible(_)), "{error:?}");
+}
+
+#[test]
+fn during_a_rotation_old_and_new_clients_and_workers_are_let_in_and_afterwards_the_new_alone() {
+    let mut cluster = Cluster::at(now());
+    let (dir, next_dir) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (former, worker) = (cluster.authority.clone(), cluster.identity(dir.path(), now()));
+    cluster.door.rotate(now()).unwrap();
+    assert!(matches!(cluster.door.rotate(now()), Err(RotationError::UnderWay)));
+    let by_former = cluster.authority.pin();
+    assert_eq!(
+        cluster.meets(cluster.believed(), Some(&worker)),
+        Ok(Visitor::Node(worker.node.clone(), by_former))
+    );
+    assert!(cluster.door.seen().is_empty());
+
+    cluster.authority = cluster.door.authority();
+    let renewed = cluster.identity(next_dir.path(), now());
+    let by_next = cluster.authority.pin();
+    for believed in [
+        Believed::Authority(former.certificate().clone()),
+        Believed::Pin(former.pin()),
+        cluster.believed(),
+        Believed::Pin(by_next),
+    ] {
+        assert_eq!(cluster.meets(believed, Some(&renewed)), Ok(Visitor::Node(renewed.node.clone(), by_next)));
+    }
+    assert!(cluster.door.seen().iter().eq([&renewed.node.node]));
+    assert!(cluster.door.believes(by_former) && cluster.door.believes(by_next));
+
+    cluster.door.finish(now()).unwrap();
+    assert!(matches!(cluster.door.finish(now()), Err(RotationError::NoneUnderWay)));
+    assert!(!cluster.door.believes(by_former));
+    assert_eq!(cluster.meets(cluster.believed(), None), Ok(Visitor::Unnamed));
+    for believed in [Believed::Authority(former.certificate().clone()), Believed::Pin(former.pin())] {
+        let sentence = explain(&cluster.meets(believed, None).unwrap_err());
+        for word in ["authority was rotated", "`orc login`", "`orc node token`", "`orc ca`"] {
+            assert!(sentence.contains(word), "{word:?} is not in {sentence:?}");
+        }
+    }
+    let of_former = cluster.meets(cluster.believed(), Some(&worker)).unwrap();
+    assert_unfit(&of_former, &["box-1", "before its authority was rotated", "orc node token"]);
+}
+
+#[test]
+fn a_worker_notes_which_authority_is_the_newest_as_soon_as_it_connects() {
+    let cluster = Cluster::at(now());
+    let (_believed, authority) = watch::channel(cluster.authority.certificate().clone());
+    let (telling, newest) = watch::channel(None);
+    let current = Current { authority, newest: Arc::new(telling) };
+    cluster.meets(Believed::Current(current.clone()), None).unwrap();
+    assert_eq!(*newest.borrow(), Some(cluster.authority.pin()));
+    cluster.door.rotate(now()).unwrap();
+    cluster.meets(Believed::Current(current), None).unwrap();
+    assert_eq!(*newest.borrow(), Some(cluster.door.authority().pin()));
 }

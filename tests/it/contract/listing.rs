@@ -122,6 +122,8 @@ async fn the_document_of_the_api_lists_every_route_and_every_route_is_there() {
         "GET /tokens",
         "POST /tokens",
         "DELETE /tokens/{id}",
+        "GET /ca",
+        "POST /ca/rotate",
         "GET /state",
         "POST /state/accept",
         "GET /healthz",

@@ -6,13 +6,13 @@ use super::house::{House, Worker};
 use crate::support::faketime::WallClock;
 use crate::support::patience::until;
 
-fn go_by(worker: &mut Worker, clock: &WallClock) {
+pub(super) fn go_by(worker: &mut Worker, clock: &WallClock) {
     for (name, value) in clock.envs() {
         worker.process.set(name, &value);
     }
 }
 
-async fn until_said(worker: &Worker, words: &[&str]) {
+pub(super) async fn until_said(worker: &Worker, words: &[&str]) {
     let log = || std::future::ready(worker.process.log());
     until(&format!("the worker says {words:?}"), log, |log| words.iter().all(|word| log.contains(word)))
         .await;

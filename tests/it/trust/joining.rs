@@ -184,6 +184,8 @@ async fn nobody_joins_a_manager_that_this_machine_alone_can_reach() {
     let wish = json!({ "Role": "join" }).to_string();
     let answer = ask(port, "POST", "/tokens", &[("content-type", "application/json")], wish).await.unwrap();
     answer.assert_refused(422, &["this machine alone", "ORC_MANAGER_HOST", "0.0.0.0"]);
+    let answer = ask(port, "GET", "/ca", &[], "").await.unwrap();
+    answer.assert_refused(422, &["this machine alone", "no authority", "ORC_MANAGER_HOST"]);
     assert!(!dir.path().join("data").join("trust").exists(), "it has no use for keys");
 }
 

@@ -235,7 +235,7 @@ fn false_papers(worker: &Worker, signer: Signer<'_>) -> Identity {
         }
         Signer::AnotherAuthority => {
             let elsewhere = tempfile::tempdir().unwrap();
-            sign(&Authority::create(elsewhere.path(), cluster).unwrap(), Clock.now().wall)
+            sign(&Authority::create(elsewhere.path(), cluster, Clock.now().wall).unwrap(), Clock.now().wall)
         }
         Signer::Genuine(house, at) => {
             sign(&Authority::open(&house.data_dir(), cluster).unwrap().unwrap(), at)
@@ -341,6 +341,8 @@ fn the_table_says_what_was_decided() {
         GET /tokens: Role(Admin)
         POST /tokens: Role(Admin)
         DELETE /tokens/{id}: Role(Admin)
+        GET /ca: Role(Read)
+        POST /ca/rotate: Role(Admin)
         GET /state: Role(Read)
         POST /state/accept: Role(Admin)
         GET /healthz: Public

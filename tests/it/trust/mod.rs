@@ -1,5 +1,6 @@
 //! Who may speak with whom, held against the real binary: joining by TLS, and everybody who is not let in.
 
+mod authority;
 mod clocks;
 mod containers;
 mod escapes;

@@ -16,24 +16,24 @@ use crate::support::process::{ORC, Process};
 
 /// What a command came to.
 #[derive(Debug)]
-struct Ended {
-    code: Option<i32>,
-    stdout: String,
+pub(super) struct Ended {
+    pub(super) code: Option<i32>,
+    pub(super) stdout: String,
     stderr: String,
 }
 
 /// A person at another machine: a home of their own, and nobody at the terminal.
-struct Person {
+pub(super) struct Person {
     home: TempDir,
 }
 
 impl Person {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { home: tempfile::tempdir().unwrap() }
     }
 
     /// Runs a command that reads this.
-    async fn run(&self, args: &[&str], stdin: &str) -> Ended {
+    pub(super) async fn run(&self, args: &[&str], stdin: &str) -> Ended {
         let mut command = Command::new(ORC);
         command.args(args).env_clear().env("HOME", self.home.path()).current_dir(self.home.path());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
@@ -46,7 +46,7 @@ impl Person {
     }
 
     #[track_caller]
-    fn assert_failed(ended: &Ended, words: &[&str]) {
+    pub(super) fn assert_failed(ended: &Ended, words: &[&str]) {
         assert_eq!(ended.code, Some(1), "{ended:?}");
         for word in words {
             assert!(ended.stderr.contains(word), "{word:?} is not in {ended:?}");
@@ -55,12 +55,12 @@ impl Person {
 }
 
 /// The URL on loopback, where the administrator sits.
-fn here(house: &House) -> String {
+pub(super) fn here(house: &House) -> String {
     format!("http://localhost:{}", house.port)
 }
 
 /// The digest of a manager's authority, as the token that it makes says.
-async fn pin(house: &House) -> String {
+pub(super) async fn pin(house: &House) -> String {
     let made = house.token(json!({ "Role": "read" })).await;
     made["Command"].as_str().unwrap().rsplit(' ').next().unwrap().to_owned()
 }

@@ -29,7 +29,7 @@ fn believes(worker: &Identity, shown: &[CertificateDer<'_>], now: Timestamp) -> 
 fn a_year_passes_in_which_no_certificate_ends_before_the_next_although_the_manager_is_away_now_and_then() {
     let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let begin = Timestamp::from_millis(1_795_332_379_000);
-    let authority = Arc::new(Authority::create(there.path(), ClusterId::generate()).unwrap());
+    let authority = Arc::new(Authority::create(there.path(), ClusterId::generate(), begin).unwrap());
     let names = ["localhost".to_owned()];
     let door = Door::new(authority.clone(), &names, begin).unwrap();
     let mut manager = authority.sign_server(&names, begin).unwrap().chain;
@@ -45,7 +45,7 @@ fn a_year_passes_in_which_no_certificate_ends_before_the_next_although_the_manag
         let now = begin.after(since);
         let away = is_away(since);
         if !away && now >= worker.renew_at() {
-            worker = worker.renewed(&sign(&worker.signing_request().unwrap(), now)).unwrap();
+            worker = worker.renewed(&sign(&worker.signing_request().unwrap(), now), authority.pem()).unwrap();
             renewals += 1;
         }
         if certified_at.until(now) >= CERTIFY_EVERY && !away {
@@ -54,7 +54,11 @@ fn a_year_passes_in_which_no_certificate_ends_before_the_next_although_the_manag
         }
         if since.as_secs().is_multiple_of(HOUR.as_secs()) {
             let shown = worker.certified_key().unwrap();
-            assert_eq!(door.judge(&shown.cert, now), Visitor::Node(worker.node.clone()), "{now}");
+            assert_eq!(
+                door.judge(&shown.cert, now),
+                Visitor::Node(worker.node.clone(), authority.pin()),
+                "{now}"
+            );
             assert_eq!(believes(&worker, &manager, now), Ok(()), "{now}");
         }
         since += LOOK_EVERY;
