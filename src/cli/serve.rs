@@ -23,13 +23,13 @@ pub(super) struct ManagerArgs {
 #[derive(Debug, Args)]
 #[expect(clippy::doc_markdown, reason = "clap prints these comments as they are")]
 pub(super) struct WorkerArgs {
-    /// URL of the manager to work for [default: the one that was joined before, else ORC_MANAGER_HOST and
-    /// ORC_MANAGER_PORT, here or in .env, else http://localhost:8000]
+    /// URL of the manager to work for, or several where it may be, separated by commas [default: the one that was
+    /// joined before, else ORC_MANAGER_HOST and ORC_MANAGER_PORT, here or in .env, else http://localhost:8000]
     #[arg(long, value_name = "URL", value_parser = Client::new)]
     manager: Option<Client>,
 
     /// Join the cluster of a manager on another machine, unless that was done before: `orc node token` there prints
-    /// this line
+    /// this line. Where the manager may be at several addresses, HOST:PORT,HOST:PORT names them
     #[arg(long, value_name = "TOKEN@HOST:PORT", conflicts_with = "manager")]
     join: Option<JoinLine>,
 
@@ -52,8 +52,8 @@ pub(super) fn worker(args: WorkerArgs, environment: &Environment) -> Result<(), 
     let settings = environment.settings(&args.flags)?;
     let employer = match (args.join, args.manager) {
         (Some(line), _) => Employer::Join(line),
-        (None, Some(manager)) => Employer::Url(manager.base().to_owned()),
-        (None, None) => Employer::JoinedOrUrl(manager_of(&settings)?.base().to_owned()),
+        (None, Some(manager)) => Employer::Url(manager.places()),
+        (None, None) => Employer::JoinedOrUrl(manager_of(&settings)?.places()),
     };
     serve(settings, Role::Worker(employer))
 }

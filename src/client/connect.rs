@@ -17,6 +17,7 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::{self, ClientConfig, pki_types::ServerName};
 use tower::Service;
 
+use super::places::Places;
 use crate::tcp;
 use crate::trust::client::explain;
 
@@ -29,19 +30,23 @@ pub(super) struct Connector {
     tcp: HttpConnector,
     /// Whom to believe; `None` = TLS cannot be spoken.
     tls: Option<Arc<ClientConfig>>,
+    /// Where the server may be. Whoever is at one of them is believed by its certificate, and not by its name (ADR 8).
+    places: Places,
 }
 
 impl Connector {
-    pub(super) fn new(tls: Option<Arc<ClientConfig>>) -> Self {
+    pub(super) fn new(tls: Option<Arc<ClientConfig>>, places: Places) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(MAX_SILENCE));
+        // Where there are others to go to, the first is not waited for so long.
+        let patience = if places.are_several() { MAX_SILENCE / 5 } else { MAX_SILENCE };
+        tcp.set_connect_timeout(Some(patience));
         tcp.set_keepalive(Some(MAX_SILENCE));
         tcp.set_keepalive_interval(Some(MAX_SILENCE / 3));
         tcp.set_keepalive_retries(Some(3));
         tcp.set_tcp_user_timeout(Some(2 * MAX_SILENCE));
-        Self { tcp, tls }
+        Self { tcp, tls, places }
     }
 }
 
@@ -62,28 +67,48 @@ impl Service<Uri> for Connector {
         self.tcp.poll_ready(cx).map_err(Into::into)
     }
 
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        let secured = uri.scheme_str() == Some("https");
-        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-        let tls = self.tls.clone();
-        let connecting = self.tcp.call(uri);
+    /// Connects to wherever the server lets it in, whichever of the places is asked for.
+    fn call(&mut self, _: Uri) -> Self::Future {
+        let mut connector = self.clone();
         Box::pin(async move {
-            let connected = connecting.await?;
-            tcp::resend_soon(connected.inner())?;
-            if !secured {
-                return Ok(Stream::Plain(connected));
+            let mut reasons = Vec::new();
+            for (number, place) in connector.places.in_turn() {
+                let attempt = connector.places.attempt(number);
+                match connector.connect(place.clone()).await {
+                    Ok(stream) => {
+                        attempt.got_in();
+                        return Ok(stream);
+                    }
+                    Err(reason) if connector.places.are_several() => {
+                        reasons.push(format!("{place} {reason}"));
+                    }
+                    Err(reason) => return Err(reason),
+                }
             }
-            let tls = tls.ok_or(
-                "nothing is known of its certificate: `orc login` makes a manager known to a person, and `orc worker \
-                 --join` to a worker",
-            )?;
-            let name = ServerName::try_from(host)?;
-            let handshake = TlsConnector::from(tls).connect(name, connected.into_inner());
-            let late = |_| format!("TLS was not agreed on within {} s", MAX_SILENCE.as_secs());
-            let stream =
-                timeout(MAX_SILENCE, handshake).await.map_err(late)?.map_err(|error| in_words(&error))?;
-            Ok(Stream::Tls(Box::new(TokioIo::new(stream))))
+            Err(reasons.join("; ").into())
         })
+    }
+}
+
+impl Connector {
+    async fn connect(&mut self, place: Uri) -> Result<Stream, Failure> {
+        let secured = place.scheme_str() == Some("https");
+        let host = place.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+        let connected = self.tcp.call(place).await?;
+        tcp::resend_soon(connected.inner())?;
+        if !secured {
+            return Ok(Stream::Plain(connected));
+        }
+        let tls = self.tls.clone().ok_or(
+            "nothing is known of its certificate: `orc login` makes a manager known to a person, and `orc worker \
+             --join` to a worker",
+        )?;
+        let name = ServerName::try_from(host)?;
+        let handshake = TlsConnector::from(tls).connect(name, connected.into_inner());
+        let late = |_| format!("TLS was not agreed on within {} s", MAX_SILENCE.as_secs());
+        let stream =
+            timeout(MAX_SILENCE, handshake).await.map_err(late)?.map_err(|error| in_words(&error))?;
+        Ok(Stream::Tls(Box::new(TokioIo::new(stream))))
     }
 }
 

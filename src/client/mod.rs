@@ -5,6 +5,7 @@
 
 mod connect;
 mod error;
+mod places;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Collected, Full, Limited, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue, USER_AGENT};
-use hyper::{HeaderMap, Method, Request, Response, Uri};
+use hyper::{HeaderMap, Method, Request, Response};
 use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde::Serialize;
@@ -27,6 +28,7 @@ use tokio_rustls::rustls::ClientConfig;
 
 use self::connect::Connector;
 pub use self::error::{ClientError, InvalidBase};
+use self::places::Places;
 use crate::clock::Clock;
 use crate::model::skew;
 use crate::model::time::Timestamp;
@@ -47,33 +49,27 @@ type Body = UnsyncBoxBody<Bytes, Infallible>;
 pub struct Client {
     /// Without a slash at its end.
     base: String,
+    /// Where the server may be.
+    places: Places,
     http: legacy::Client<Connector, Body>,
     /// What the header `Authorization` says; marked as a secret.
     authorization: Option<HeaderValue>,
 }
 
 impl Client {
-    /// A client for the server at `base`: `http://localhost:8000`, or without the scheme. One for an `https` URL reaches
-    /// nobody until it is told whom to believe, by [`Self::believing`].
+    /// A client for the server at `base`: `http://localhost:8000`, or without the scheme. Several URLs, separated by commas,
+    /// are the places where one server may be: connections are made to the first that lets one. One for an `https` URL
+    /// reaches nobody until it is told whom to believe, by [`Self::believing`].
     pub fn new(base: &str) -> Result<Self, InvalidBase> {
-        let (scheme, rest) = base.split_once("://").unwrap_or(("http", base));
-        let base = format!("{scheme}://{}", rest.trim_end_matches('/'));
-        let uri = base.parse::<Uri>().ok();
-        let is_right = |uri: &Uri| {
-            matches!(uri.scheme_str(), Some("http" | "https"))
-                && uri.host().is_some()
-                && uri.query().is_none()
-        };
-        if !uri.as_ref().is_some_and(is_right) {
-            return Err(InvalidBase(base));
-        }
-        Ok(Self { base, http: pool(None), authorization: None })
+        let places = Places::parse(base)?;
+        let base = places.first().to_owned();
+        Ok(Self { base, http: pool(None, places.clone()), places, authorization: None })
     }
 
     /// One that speaks TLS like this. It has connections of its own.
     #[must_use = "this is another one"]
     pub fn believing(self, tls: Arc<ClientConfig>) -> Self {
-        Self { http: pool(Some(tls)), ..self }
+        Self { http: pool(Some(tls), self.places.clone()), ..self }
     }
 
     /// One that shows this token.
@@ -88,9 +84,14 @@ impl Client {
         Self { authorization: header.map(secret), ..self }
     }
 
-    /// The URL of the server.
+    /// The URL of the server; of several, the first.
     pub fn base(&self) -> &str {
         &self.base
+    }
+
+    /// All URLs at which it may be, separated by commas: what [`Self::new`] reads.
+    pub fn places(&self) -> String {
+        self.places.text()
     }
 
     /// `GET`, answered whole within `deadline`. `path` begins with a slash and may have a query.
@@ -265,13 +266,13 @@ fn clocks_apart(headers: &HeaderMap) -> Option<String> {
 }
 
 /// Connections that are kept for the next request.
-fn pool(tls: Option<Arc<ClientConfig>>) -> legacy::Client<Connector, Body> {
+fn pool(tls: Option<Arc<ClientConfig>>, places: Places) -> legacy::Client<Connector, Body> {
     // hyper's only repetition stays on: it is of requests of which not a byte has left, when a kept connection turns out
     // to be closed.
     legacy::Client::builder(TokioExecutor::new())
         .pool_idle_timeout(MAX_IDLE)
         .pool_timer(TokioTimer::new())
-        .build(Connector::new(tls))
+        .build(Connector::new(tls, places))
 }
 
 /// A text as one segment of a path: what is special there is escaped.

@@ -45,7 +45,7 @@ pub enum Employer {
 pub struct JoinLine {
     /// The token.
     pub token: JoinToken,
-    /// URL of the manager.
+    /// URL of the manager; several, separated by commas, where it may be at one of them.
     pub manager: String,
 }
 
@@ -57,14 +57,17 @@ impl FromStr for JoinLine {
             return Err("TOKEN@HOST:PORT belongs there, as `orc node token` prints it on the manager's host"
                 .to_owned());
         };
-        let url = if address.contains("://") { address.to_owned() } else { format!("https://{address}") };
-        let manager = Client::new(&url).map_err(|error: InvalidBase| error.to_string())?;
+        let secured = |place: &str| {
+            if place.contains("://") { place.to_owned() } else { format!("https://{}", place.trim()) }
+        };
+        let urls: Vec<String> = address.split(',').map(secured).collect();
+        let manager = Client::new(&urls.join(",")).map_err(|error: InvalidBase| error.to_string())?;
         if !manager.base().starts_with("https://") {
             return Err(
                 "a worker joins by TLS alone: HOST:PORT belongs there, or https://HOST:PORT".to_owned()
             );
         }
-        Ok(Self { token: token.parse()?, manager: manager.base().to_owned() })
+        Ok(Self { token: token.parse()?, manager: manager.places() })
     }
 }
 
@@ -209,7 +212,8 @@ async fn employ(
         }
     };
     let membership = Membership::new(&manager, identity)?;
-    let own_address = manager.split_once("://").and_then(|(_, peer)| addresses::towards(peer));
+    let first = manager.split(',').next().unwrap_or_default();
+    let own_address = first.split_once("://").and_then(|(_, peer)| addresses::towards(peer));
     let own_address = own_address.map(|ip| ip.to_string());
     Ok(Employment { client: membership.client().clone(), membership: Some(membership), own_address })
 }
@@ -269,6 +273,7 @@ mod tests {
         for (address, url) in [
             ("10.0.0.1:8000", "https://10.0.0.1:8000"),
             ("https://orc.example.org:8000/", "https://orc.example.org:8000"),
+            ("10.0.0.1:8000,10.0.0.2:8000", "https://10.0.0.1:8000,https://10.0.0.2:8000"),
         ] {
             let line: JoinLine = format!("{token}@{address}").parse().unwrap();
             assert_eq!((line.token, line.manager.as_str()), (token.clone(), url));

@@ -99,6 +99,30 @@ impl Cluster {
         fault
     }
 
+    /// Ends the worker of a node, and starts it with other arguments.
+    pub(crate) async fn replace_worker(&mut self, node: &'static str, args: &[&str]) {
+        self.workers.remove(node).expect("its worker runs").kill9();
+        self.start_worker(node, args).await;
+    }
+
+    /// Where the manager is, and where it will be once it has moved.
+    pub(crate) fn manager_addresses(&self) -> (String, String) {
+        let here = self.machines.address(MANAGER);
+        let subnet = here.rsplit_once('.').expect("an address of IPv4").0.to_owned();
+        (here, format!("{subnet}.2"))
+    }
+
+    /// `kill -9` of the manager, which is started again at another address; at the former one there is nobody.
+    pub(crate) async fn move_manager(&mut self) {
+        let (from, to) = self.manager_addresses();
+        self.manager.kill9();
+        // In this order: with its first address, a cable loses the others of the same network.
+        self.machines.within(MANAGER, &format!("ip address del {from}/24 dev br0"));
+        self.machines.within(MANAGER, &format!("ip address add {to}/24 dev br0"));
+        self.manager = self.machines.start(MANAGER, &["manager", "--manager-host", &to]).await;
+        self.client = administrator(&self.machines.dir(MANAGER), &to);
+    }
+
     /// Asks for a node to be taken out.
     pub(crate) async fn remove(&self, node: &str) -> Result<(), ClientError> {
         self.client.delete(&format!("/nodes/{node}"), PATIENCE).await

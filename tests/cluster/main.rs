@@ -22,6 +22,8 @@ mod machines;
 #[cfg(test)]
 mod members;
 #[cfg(test)]
+mod moving;
+#[cfg(test)]
 #[path = "../it/support/patience.rs"]
 mod patience;
 #[cfg(test)]
