@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rustix::process::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, PATIENCE};
 use crate::engines::Seen;
@@ -32,12 +32,11 @@ async fn an_engine_that_hangs_behind_its_lists_is_said_to_hang_and_one_that_is_k
             && !seen.live.iter().any(|one| before.live.contains(one) && one.task == restarted)
     };
     ended.within(BACK, "the task of the killed engine runs anew", look, is_new).await;
-    let task = cluster.get(&format!("/tasks/{restarted}")).await;
-    assert_eq!(
-        (&task["State"], &task["RestartCount"], &task["Node"]),
-        (&json!(2), &json!(1), &json!(killed)),
-        "{task:#}"
-    );
+    let path = format!("/tasks/{restarted}");
+    let told = |task: &Value| {
+        (&task["State"], &task["RestartCount"], &task["Node"]) == (&json!(2), &json!(1), &json!(killed))
+    };
+    ended.within(BACK, "the manager knows that", async || cluster.get(&path).await, told).await;
     let kinds = cluster.kinds(&restarted).await;
     assert!(
         !kinds.contains(&"failed".to_owned()),
