@@ -6,7 +6,10 @@ use tokio::process::Command;
 use crate::support::orc::{FAILED, PENDING, RUNNING, Setup, TestOrc, shell, sleeper, with};
 
 async fn two_workers() -> TestOrc {
-    TestOrc::start_with(Setup { workers: 2, ..Setup::default() }).await
+    let orc = TestOrc::start_with(Setup { workers: 2, ..Setup::default() }).await;
+    let both = |nodes: &Value| nodes.as_array().unwrap().len() == 2;
+    crate::support::patience::until("both workers have joined", || orc.get("/nodes"), both).await;
+    orc
 }
 
 fn placed(placement: &Value) -> Value {
