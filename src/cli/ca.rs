@@ -59,15 +59,8 @@ pub(super) async fn execute(args: CaArgs, environment: &Environment) -> Result<(
 }
 
 fn render(authority: &Authority) -> String {
-    let said = |time: &Option<String>, otherwise: &str| {
-        time.as_deref().map_or_else(|| otherwise.to_owned(), words::plain)
-    };
-    let mut text = format!(
-        "digest  {}\nsince   {}\nuntil   {}\n",
-        words::plain(&authority.digest),
-        said(&authority.since, "before orc wrote that down"),
-        said(&authority.until, "it has no end"),
-    );
+    let since = authority.since.as_deref().unwrap_or("before orc wrote that down");
+    let mut text = format!("digest  {}\nsince   {}\n", words::plain(&authority.digest), words::plain(since));
     if let Some(rotation) = &authority.rotation {
         let all = rotation.renewed + rotation.waiting.len();
         let _ = writeln!(text, "nodes   {} of {all} have renewed", rotation.renewed);
@@ -91,7 +84,6 @@ mod tests {
         let quiet = Authority {
             digest: "ab".repeat(4),
             since: Some("2026-11-22T20:00:00Z".to_owned()),
-            until: None,
             rotation: None,
             login: "orc login https://10.0.0.1:8000 --pin abababab".to_owned(),
             message: "It alone signs".to_owned(),
@@ -106,12 +98,10 @@ mod tests {
         expect![[r"
             digest  abababab
             since   2026-11-22T20:00:00Z
-            until   it has no end
             login   orc login https://10.0.0.1:8000 --pin abababab
             It alone signs
             digest  abababab
             since   before orc wrote that down
-            until   it has no end
             nodes   1 of 3 have renewed
                     waiting for box-2
                     waiting for box-3

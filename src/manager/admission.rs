@@ -63,7 +63,7 @@ impl Manager {
     /// With others let in.
     #[must_use = "this is another one"]
     pub fn inviting(self, invitation: Invitation) -> Self {
-        Self { invitation: Some(Arc::new(invitation)), ..self }
+        Self { invitation: Some(invitation), ..self }
     }
 
     /// With nobody obeyed over loopback but bearers of tokens. This one is for the process's own workers, and is never
@@ -79,8 +79,8 @@ impl Manager {
     }
 
     /// What others are let in with.
-    pub fn invitation(&self) -> Option<&Invitation> {
-        self.invitation.as_deref()
+    pub const fn invitation(&self) -> Option<&Invitation> {
+        self.invitation.as_ref()
     }
 
     /// Tokens and admissions, as far as they are durable.

@@ -42,7 +42,7 @@ pub struct Manager {
     stuck: watch::Receiver<Stuck>,
     standing: watch::Receiver<Arc<Registry>>,
     /// What others are let in with; `None` = this machine alone can reach the manager.
-    invitation: Option<Arc<Invitation>>,
+    invitation: Option<Invitation>,
     /// The digest of the token by which this process's own workers are known, when processes of this machine need one;
     /// `None` = they need none.
     own: Option<Digest>,
@@ -53,7 +53,7 @@ pub struct Manager {
     /// What is committed.
     pub reader: ManagerReader,
     /// Where bind mounts may come from.
-    pub roots: Arc<BindRoots>,
+    pub roots: BindRoots,
     /// Outputs on their way from workers to readers.
     pub pipes: Pipes,
     /// What time it is.
@@ -96,7 +96,7 @@ impl Manager {
             unreadable: ends.unreadable,
             lease_ms: ends.lease_ms,
             reader,
-            roots: Arc::new(roots),
+            roots,
             pipes: Pipes::default(),
             clock: Clock,
             stop,

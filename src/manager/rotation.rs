@@ -60,9 +60,11 @@ impl Manager {
         AuthorityView {
             digest: authority.pin().to_string(),
             since: authority.since().map(Timestamp::to_rfc3339_nanos),
-            until: None,
             message: rotation.as_ref().map_or_else(
-                || "It alone signs the cluster's certificates, and has no end".to_owned(),
+                || {
+                    "It alone signs the cluster's certificates, and counts until another follows it"
+                        .to_owned()
+                },
                 |rotation| in_words(rotation, until),
             ),
             rotation,

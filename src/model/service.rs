@@ -26,16 +26,6 @@ impl fmt::Display for Slot {
     }
 }
 
-/// How many tasks a service has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Mode {
-    /// So many.
-    Replicated(u32),
-    /// One on each node that matches.
-    Global,
-}
-
 /// How tasks of one version make room for those of the next.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default, deny_unknown_fields)]

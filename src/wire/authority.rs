@@ -11,8 +11,6 @@ pub struct Authority {
     pub digest: String,
     /// Since when there is it, RFC 3339; null = since before orc wrote that down.
     pub since: Option<String>,
-    /// Until when, RFC 3339; null = it has no end.
-    pub until: Option<String>,
     /// The rotation that is under way; null = none is.
     pub rotation: Option<Rotation>,
     /// What a person types on another machine to log in.

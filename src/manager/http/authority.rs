@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State as Extract;
 
 use super::super::Manager;
-use super::super::admission::Invitation;
+use super::join::invitation;
 use crate::serve::error::ErrorBody;
 use crate::serve::{ApiError, Json};
 use crate::trust::rotation::RotationError;
@@ -38,15 +38,6 @@ pub async fn rotate(
     let authority = manager.authority(invitation);
     tracing::info!(authority.digest, "{}", authority.message);
     Ok(axum::Json(authority))
-}
-
-fn invitation(manager: &Manager) -> Result<&Invitation, ApiError> {
-    manager.invitation().ok_or_else(|| {
-        ApiError::unprocessable(
-            "This manager listens on this machine alone, so it has no authority and signs no certificates: start it \
-             with ORC_MANAGER_HOST (--manager-host) set to an address that others reach, such as 0.0.0.0",
-        )
-    })
 }
 
 impl From<RotationError> for ApiError {

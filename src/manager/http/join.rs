@@ -66,15 +66,16 @@ pub async fn renew(
     Ok((StatusCode::CREATED, axum::Json(CertificateAnswer { certificate, ca })))
 }
 
-fn invitation(manager: &Manager) -> Result<&Invitation, ApiError> {
+/// What others are let in with, of a manager that they can reach.
+pub(super) fn invitation(manager: &Manager) -> Result<&Invitation, ApiError> {
     manager.invitation().ok_or_else(nobody_can_join)
 }
 
 /// 422: only this machine can reach the manager.
 pub(super) fn nobody_can_join() -> ApiError {
     ApiError::unprocessable(
-        "This manager listens on this machine alone, so no worker can join from elsewhere: start it with \
-         ORC_MANAGER_HOST (--manager-host) set to an address that others reach, such as 0.0.0.0",
+        "This manager listens on this machine alone, so it has no authority, and no worker can join from elsewhere: \
+         start it with ORC_MANAGER_HOST (--manager-host) set to an address that others reach, such as 0.0.0.0",
     )
 }
 

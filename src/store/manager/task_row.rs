@@ -68,8 +68,9 @@ pub(super) const UPSERT: Insert = Insert {
         = excluded.placement, former_node = excluded.former_node, former_placement = \
         excluded.former_placement, former_why = excluded.former_why, former_wanted = \
         excluded.former_wanted, moved_at = excluded.moved_at, ended_ms = excluded.ended_ms, \
-        revision = excluded.revision, state = excluded.state, attempt = excluded.attempt, restarts = excluded.restarts, container = \
-        excluded.container, host_ports = excluded.host_ports, exit_code = excluded.exit_code, health \
+        revision = excluded.revision, state = excluded.state, attempt = excluded.attempt, restarts = \
+        excluded.restarts, container = excluded.container, host_ports = excluded.host_ports, \
+        exit_code = excluded.exit_code, health \
         = excluded.health, started_at = excluded.started_at, finished_at = excluded.finished_at, \
         observed_seq = excluded.observed_seq, message = excluded.message, updated_at = \
         excluded.updated_at, checksum = excluded.checksum",

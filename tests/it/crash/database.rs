@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::support::docker::{is_live, started_at};
 use crate::support::http::ask;
@@ -16,6 +17,28 @@ fn id(task: &Value) -> &str {
 
 fn container(task: &Value) -> &str {
     task["ContainerID"].as_str().unwrap()
+}
+
+/// What a manager's database is made of while it is stopped.
+const FILES: [&str; 2] = ["manager.db", "manager.db-wal"];
+
+/// A copy of the database of a manager that is stopped.
+fn back_up(data: &Path) -> TempDir {
+    let backup = tempfile::tempdir().unwrap();
+    copy(data, backup.path());
+    backup
+}
+
+/// Puts it in the place of what there is now.
+fn bring_back(backup: &TempDir, data: &Path) {
+    copy(backup.path(), data);
+    fs::remove_file(data.join("manager.db-shm")).unwrap();
+}
+
+fn copy(from: &Path, to: &Path) {
+    for file in FILES {
+        fs::copy(from.join(file), to.join(file)).unwrap();
+    }
 }
 
 /// F12. What is done to the file, and what is said about it.
@@ -144,18 +167,11 @@ async fn a_manager_whose_database_went_back_in_time_touches_nothing_until_that_i
     let mut orc = TestOrc::start().await;
     let old = orc.run("old", sleeper()).await;
     orc.main.kill9();
-    let (data, backup) = (orc.data_dir(), tempfile::tempdir().unwrap());
-    let files = ["manager.db", "manager.db-wal"];
-    for file in files {
-        fs::copy(data.join(file), backup.path().join(file)).unwrap();
-    }
+    let backup = back_up(&orc.data_dir());
     orc.start_main().await;
     let young = orc.run("young", sleeper()).await;
     orc.main.kill9();
-    for file in files {
-        fs::copy(backup.path().join(file), data.join(file)).unwrap();
-    }
-    fs::remove_file(data.join("manager.db-shm")).unwrap();
+    bring_back(&backup, &orc.data_dir());
     orc.start_main().await;
     let state = || async { orc.get("/state").await };
     let state = until("the manager notices", state, |state| !state["SafeMode"].is_null()).await;
@@ -188,20 +204,13 @@ async fn a_database_that_went_back_and_has_caught_up_since_is_found_out_when_its
     let mut orc = TestOrc::start_split().await;
     let old = orc.run("old", sleeper()).await;
     orc.main.kill9();
-    let (data, backup) = (orc.data_dir(), tempfile::tempdir().unwrap());
-    let files = ["manager.db", "manager.db-wal"];
-    for file in files {
-        fs::copy(data.join(file), backup.path().join(file)).unwrap();
-    }
+    let backup = back_up(&orc.data_dir());
     orc.start_main().await;
     let young = orc.run("young", sleeper()).await;
     let known = orc.get("/state").await;
     orc.worker.as_mut().unwrap().kill9();
     orc.main.kill9();
-    for file in files {
-        fs::copy(backup.path().join(file), data.join(file)).unwrap();
-    }
-    fs::remove_file(data.join("manager.db-shm")).unwrap();
+    bring_back(&backup, &orc.data_dir());
     orc.start_main().await;
     let mut late = Vec::new();
     let number = |state: &Value| (state["Epoch"].as_u64().unwrap(), state["Revision"].as_u64().unwrap());
