@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::sse::EventStream;
 use crate::client::{Client, ClientError, segment};
 use crate::model::id::NodeName;
+use crate::model::service::ServiceName;
 use crate::model::state::State;
 use crate::plan::cluster::change::Force;
 use crate::wire::access::{Token, TokenInput, TokenMade};
@@ -20,6 +21,7 @@ use crate::wire::event::Event;
 use crate::wire::node::Node;
 use crate::wire::node_patch::NodePatchInput;
 use crate::wire::rebalance::Rebalance;
+use crate::wire::service::{ScaleInput, Service, SteerInput, Version};
 use crate::wire::state::History;
 use crate::wire::task::{Task, TaskEvent};
 use crate::wire::why::Why;
@@ -47,6 +49,8 @@ pub(super) struct TaskQuery {
     pub(super) name: Option<String>,
     /// On this node.
     pub(super) node: Option<NodeName>,
+    /// Of this service.
+    pub(super) service: Option<ServiceName>,
 }
 
 impl TaskQuery {
@@ -60,9 +64,14 @@ impl TaskQuery {
         let states: Vec<_> = self.states.iter().map(|state| state.word()).collect();
         let node = self.node.as_ref().map(NodeName::as_str).unwrap_or_default();
         let name = self.name.as_deref().unwrap_or_default();
-        for (key, value) in
-            [("State", &*states.join(",")), ("Name", name), ("Node", node), ("cursor", cursor)]
-        {
+        let service = self.service.as_ref().map(ServiceName::as_str).unwrap_or_default();
+        for (key, value) in [
+            ("State", &*states.join(",")),
+            ("Name", name),
+            ("Node", node),
+            ("Service", service),
+            ("cursor", cursor),
+        ] {
             if !value.is_empty() {
                 path.extend(["&", key, "=", &segment(value)]);
             }
@@ -203,6 +212,63 @@ impl Api {
     /// Has tasks moved to where they stand better; what it sets out to do.
     pub(super) async fn rebalance(&self) -> Result<Rebalance, ClientError> {
         self.client.post("/rebalance", &Value::Null, DEADLINE).await
+    }
+
+    /// All services.
+    pub(super) async fn services(&self) -> Result<Vec<Service>, ClientError> {
+        self.client.get("/services", DEADLINE).await
+    }
+
+    /// One service.
+    pub(super) async fn service(&self, name: &ServiceName) -> Result<Service, ClientError> {
+        self.client.get(&format!("/services/{name}"), DEADLINE).await
+    }
+
+    /// Makes a service; the one that is there, when that is the same.
+    pub(super) async fn make_service(&self, service: &Value) -> Result<Service, ClientError> {
+        self.client.post("/services", service, DEADLINE).await
+    }
+
+    /// Has a service of this version be so; `None` = there is none yet.
+    pub(super) async fn set_service(
+        &self,
+        name: &ServiceName,
+        version: Option<u64>,
+        service: &Value,
+    ) -> Result<Service, ClientError> {
+        let client = version.map_or_else(|| self.client.clone(), |version| self.client.matching(version));
+        client.send(Method::PUT, &format!("/services/{name}"), service, DEADLINE).await
+    }
+
+    /// Removes a service.
+    pub(super) async fn remove_service(&self, name: &ServiceName) -> Result<(), ClientError> {
+        self.client.delete(&format!("/services/{name}"), DEADLINE).await
+    }
+
+    /// The versions of a service, oldest first.
+    pub(super) async fn versions(&self, name: &ServiceName) -> Result<Vec<Version>, ClientError> {
+        self.client.get(&format!("/services/{name}/versions"), DEADLINE).await
+    }
+
+    /// Changes how many tasks a service has.
+    pub(super) async fn scale(&self, name: &ServiceName, replicas: u32) -> Result<Service, ClientError> {
+        self.client.post(&format!("/services/{name}/scale"), &ScaleInput { replicas }, DEADLINE).await
+    }
+
+    /// Brings a version of a service back; `None` = the one that was healthy last.
+    pub(super) async fn roll_back(
+        &self,
+        name: &ServiceName,
+        to: Option<u64>,
+    ) -> Result<Service, ClientError> {
+        let to = to.map(|to| format!("?to={to}")).unwrap_or_default();
+        self.client.post(&format!("/services/{name}/rollback{to}"), &Value::Null, DEADLINE).await
+    }
+
+    /// Says how a rollout goes on: "pause", "resume" or "promote".
+    pub(super) async fn steer(&self, name: &ServiceName, action: &str) -> Result<Service, ClientError> {
+        let input = SteerInput { action: action.to_owned() };
+        self.client.post(&format!("/services/{name}/rollout"), &input, DEADLINE).await
     }
 
     /// Takes a node out of the cluster; `force` = though it is heard of, or has tasks.

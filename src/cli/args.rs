@@ -16,6 +16,7 @@ use super::ps::PsArgs;
 use super::rebalance::RebalanceArgs;
 use super::run::RunArgs;
 use super::serve::{ManagerArgs, WorkerArgs};
+use super::service::ServiceCommand;
 use super::state::StateArgs;
 use super::stop::StopArgs;
 use super::token::TokenCommand;
@@ -61,6 +62,9 @@ pub(super) enum Command {
     Why(WhyArgs),
     /// Print all that is known of a task, as JSON
     Inspect(InspectArgs),
+    /// Declare services, change them without downtime, and see how far that is
+    #[command(subcommand)]
+    Service(ServiceCommand),
     /// List nodes, as `orc node ls` does
     Nodes(NodesArgs),
     /// List, drain, label and remove nodes, and let workers join
@@ -85,6 +89,7 @@ pub(super) enum Command {
 /// The commands by what they are about.
 const GROUPS: &[(&str, &[&str])] = &[
     ("Tasks", &["run", "ps", "stop", "logs", "events", "why", "inspect"]),
+    ("Services", &["service"]),
     ("Cluster", &["nodes", "node", "rebalance", "token", "ca", "state"]),
     ("Managers elsewhere", &["login", "context"]),
     ("Server roles", &["manager", "worker"]),

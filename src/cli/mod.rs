@@ -24,6 +24,7 @@ mod run;
 #[cfg(test)]
 mod samples;
 mod serve;
+mod service;
 mod sse;
 mod state;
 mod stop;
@@ -80,6 +81,7 @@ fn execute(cli: Cli, environment: &Environment) -> Result<(), CliError> {
         Some(Command::Why(args)) => client(why::execute(args, environment)),
         Some(Command::Nodes(args)) => client(nodes::execute(args, environment)),
         Some(Command::Node(command)) => client(node::execute(command, environment)),
+        Some(Command::Service(command)) => client(service::execute(command, environment)),
         Some(Command::Rebalance(args)) => client(rebalance::execute(args, environment)),
         Some(Command::Ca(args)) => client(ca::execute(args, environment)),
         Some(Command::State(args)) => client(state::execute(args, environment)),

@@ -9,6 +9,7 @@ use super::target::{Environment, Target};
 use super::{output, table, values, words};
 use crate::clock::Clock;
 use crate::model::id::NodeName;
+use crate::model::service::ServiceName;
 use crate::model::state::State;
 use crate::model::time::Timestamp;
 use crate::wire::task::Task;
@@ -35,6 +36,10 @@ pub(super) struct PsArgs {
     #[arg(long)]
     node: Option<NodeName>,
 
+    /// Only of this service
+    #[arg(long)]
+    service: Option<ServiceName>,
+
     /// Whole IDs and messages
     #[arg(long)]
     no_trunc: bool,
@@ -54,7 +59,7 @@ impl PsArgs {
             [] => TaskQuery::live().states,
             states => states.to_vec(),
         };
-        TaskQuery { states, name: self.name.clone(), node: self.node.clone() }
+        TaskQuery { states, name: self.name.clone(), node: self.node.clone(), service: self.service.clone() }
     }
 }
 

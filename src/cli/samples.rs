@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::model::time::Timestamp;
 use crate::wire::event::Event;
 use crate::wire::node::Node;
+use crate::wire::service::Service;
 use crate::wire::task::Task;
 
 /// A running task with some fields in place of its own.
@@ -45,6 +46,41 @@ pub(super) fn event(fields: &Value) -> Event {
     });
     replace(&mut event, fields);
     serde_json::from_value(event).unwrap()
+}
+
+/// A service with two of its three tasks, with some fields in place of its own. What `Rollout` has not is as it was.
+pub(super) fn service(fields: &Value) -> Service {
+    let task = |number: u32, fields: Value| {
+        let mut task = json!({
+            "ID": format!("bb1d59ef-9fc1-4e4b-a44d-db571eeed20{number}"), "Name": format!("web.{number}.v1"),
+            "Slot": number.to_string(), "Version": 1, "State": "running", "Ready": true, "Node": "worker-1",
+            "Message": "",
+        });
+        replace(&mut task, &fields);
+        task
+    };
+    let policy = json!({
+        "Parallelism": 1, "Delay": "0s", "Monitor": "5s", "Deadline": "10m", "MaxFailureRatio": 0.0,
+        "OnFailure": "rollback", "Canary": 0,
+    });
+    let mut rollout = json!({
+        "State": "settled", "Message": "version 3 runs in every slot", "Slots": 3, "Done": 3, "Ready": 3,
+        "UnderWay": 0, "Failures": 0,
+    });
+    let mut fields = fields.clone();
+    if let Some(said) = fields.as_object_mut().unwrap().remove("Rollout") {
+        replace(&mut rollout, &said);
+    }
+    let waiting =
+        json!({ "State": "pending", "Ready": false, "Node": "", "Message": "no node has 2 GiB left" });
+    let mut service = json!({
+        "Name": "web", "Mode": "replicated", "Replicas": 3, "Task": { "Image": "nginx:1.29" }, "Update": policy,
+        "Rollback": policy, "Labels": {}, "Version": 3, "Stable": 3, "Rollout": rollout,
+        "Tasks": [task(1, json!({})), task(2, waiting)],
+        "CreatedAt": "2026-11-22T07:20:00Z", "UpdatedAt": "2026-11-22T07:27:00Z",
+    });
+    replace(&mut service, &fields);
+    serde_json::from_value(service).unwrap()
 }
 
 fn replace(whole: &mut Value, fields: &Value) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::model::id::is_docker_name;
 use crate::model::placement::Weight;
 use crate::model::port::{HostPort, Port};
+use crate::model::service::{OnFailure, Order, ServiceName};
 use crate::model::spec::{Failover, MountKind, PullPolicy, RestartPolicy};
 use crate::wire::placement::{Preference, Spread};
 use crate::wire::submission::MountInput;
@@ -163,6 +164,30 @@ pub(super) fn failover(text: &str) -> Result<Failover, String> {
         .into_iter()
         .find(|known| known.word() == text)
         .ok_or_else(|| "available or single belongs there".to_owned())
+}
+
+/// `start-first`, `stop-first`.
+pub(super) fn order(text: &str) -> Result<Order, String> {
+    [Order::StartFirst, Order::StopFirst]
+        .into_iter()
+        .find(|known| known.word() == text)
+        .ok_or_else(|| "start-first or stop-first belongs there".to_owned())
+}
+
+/// `rollback`, `pause`, `continue`.
+pub(super) fn on_failure(text: &str) -> Result<OnFailure, String> {
+    [OnFailure::Rollback, OnFailure::Pause, OnFailure::Continue]
+        .into_iter()
+        .find(|known| known.word() == text)
+        .ok_or_else(|| "rollback, pause or continue belongs there".to_owned())
+}
+
+/// `web=5`
+pub(super) fn scale(text: &str) -> Result<(ServiceName, u32), String> {
+    let wanted = || "a service and its number of tasks belong there, such as web=5".to_owned();
+    let (name, replicas) = text.split_once('=').ok_or_else(wanted)?;
+    let name = name.parse().map_err(|error| format!("{error}"))?;
+    Ok((name, replicas.parse().map_err(|_| wanted())?))
 }
 
 /// The name of a task.

@@ -17,7 +17,7 @@ use futures_util::{Stream, StreamExt};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Collected, Full, Limited, StreamBody};
 use hyper::body::{Frame, Incoming};
-use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue, USER_AGENT};
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue, IF_MATCH, USER_AGENT};
 use hyper::{HeaderMap, Method, Request, Response};
 use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -54,6 +54,8 @@ pub struct Client {
     http: legacy::Client<Connector, Body>,
     /// What the header `Authorization` says; marked as a secret.
     authorization: Option<HeaderValue>,
+    /// What the header `If-Match` says.
+    if_match: Option<HeaderValue>,
 }
 
 impl Client {
@@ -63,7 +65,7 @@ impl Client {
     pub fn new(base: &str) -> Result<Self, InvalidBase> {
         let places = Places::parse(base)?;
         let base = places.first().to_owned();
-        Ok(Self { base, http: pool(None, places.clone()), places, authorization: None })
+        Ok(Self { base, http: pool(None, places.clone()), places, authorization: None, if_match: None })
     }
 
     /// One that speaks TLS like this. It has connections of its own.
@@ -82,6 +84,12 @@ impl Client {
             header
         };
         Self { authorization: header.map(secret), ..self }
+    }
+
+    /// One whose requests count only while what they change is of this version.
+    #[must_use = "this is another one"]
+    pub fn matching(&self, version: u64) -> Self {
+        Self { if_match: HeaderValue::from_str(&format!("\"{version}\"")).ok(), ..self.clone() }
     }
 
     /// The URL of the server; of several, the first.
@@ -209,6 +217,9 @@ impl Client {
             .header(USER_AGENT, concat!("orc/", env!("CARGO_PKG_VERSION")));
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization);
+        }
+        if let Some(version) = &self.if_match {
+            request = request.header(IF_MATCH, version);
         }
         request.body(body).map_err(|error| self.not_sent(&error))
     }

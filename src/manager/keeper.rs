@@ -23,7 +23,7 @@ use crate::model::time::Moment;
 use crate::plan::cluster::Cluster;
 use crate::plan::cluster::reconcile::Patience;
 use crate::store::Error;
-use crate::store::manager::{Batch, ManagerState, ManagerStore, StoredEvent};
+use crate::store::manager::{ManagerState, ManagerStore, StoredEvent};
 use crate::trust::Registry;
 use crate::wire::stats::Stats;
 use crate::wire::sync::StreamRequest;
@@ -109,7 +109,7 @@ impl Keeper {
     ) -> Result<(Self, Ends), Error> {
         let clock = Clock;
         let mut state = store.load().await?;
-        for row in &state.unreadable {
+        for row in state.unreadable.iter().chain(&state.unreadable_services) {
             tracing::error!(
                 task.id = row.id,
                 task.name = row.name,
@@ -236,44 +236,8 @@ impl Keeper {
 
     /// Writes all that changed. When that fails, memory is what the store has.
     pub(super) async fn commit(&mut self) -> Result<(), Error> {
-        let dirty = self.cluster.take_dirty();
-        let draft = std::mem::take(&mut self.draft);
-        let access = self.registry.take_dirty();
-        let batch = Batch {
-            epoch: self.cluster.epoch,
-            accepted: dirty.accepted,
-            lived: self.cluster.lived(self.clock.now().moment),
-            revision: self.cluster.revision(),
-            rebalance: self.cluster.rebalance().left,
-            tasks: dirty.tasks.iter().filter_map(|id| self.cluster.task(*id)).cloned().collect(),
-            forgotten: dirty.forgotten.into_iter().collect(),
-            removed: dirty.removed.into_iter().collect(),
-            nodes: dirty
-                .nodes
-                .iter()
-                .filter_map(|name| self.cluster.node(name))
-                .map(|member| member.node.clone())
-                .collect(),
-            events: draft.events,
-            decisions: draft.decisions,
-            requests: draft.requests,
-            tokens: access.tokens.iter().filter_map(|id| self.registry.token(id)).cloned().collect(),
-            admissions: access
-                .admissions
-                .iter()
-                .filter_map(|node| self.registry.admission(node))
-                .cloned()
-                .collect(),
-        };
-        let nothing = batch.tasks.is_empty()
-            && batch.forgotten.is_empty()
-            && batch.nodes.is_empty()
-            && batch.removed.is_empty()
-            && batch.events.is_empty()
-            && batch.requests.is_empty()
-            && batch.tokens.is_empty()
-            && batch.admissions.is_empty();
-        if nothing {
+        let batch = self.take_batch();
+        if batch.is_empty() {
             self.tell_stuck();
             return Ok(());
         }

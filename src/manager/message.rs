@@ -5,12 +5,14 @@ use tokio::sync::oneshot;
 use crate::model::access::Token;
 use crate::model::id::{NodeName, TaskId};
 use crate::model::request::Request;
-use crate::plan::cluster::change::{Force, NodePatch, Refusal, Submission};
+use crate::model::service::ServiceName;
+use crate::plan::cluster::change::{Force, NodePatch, Refusal, ServiceChange, Submission};
 use crate::store::Error;
 use crate::trust::registry::{Earlier, Refusal as TrustRefusal};
 use crate::trust::{Digest, JoinToken};
 use crate::wire::node::Node;
 use crate::wire::rebalance::Rebalance;
+use crate::wire::service::{Service, Version};
 use crate::wire::state::History;
 use crate::wire::sync::{StreamRequest, SyncAnswer, SyncRequest};
 
@@ -85,6 +87,23 @@ pub enum Message {
         /// Whether it may be one that is still heard of, or that has tasks.
         force: Force,
     },
+    /// A user changes a service.
+    Service {
+        /// How.
+        change: ServiceChange,
+    },
+    /// A user wants to see the services.
+    Services,
+    /// A user wants to see one service.
+    ServiceOf {
+        /// Which.
+        service: ServiceName,
+    },
+    /// A user wants to see the versions of a service.
+    Versions {
+        /// Which.
+        service: ServiceName,
+    },
     /// A worker wants to be let in.
     Join {
         /// What it shows for it.
@@ -129,6 +148,12 @@ pub enum Answer {
     Node(Box<Node>),
     /// What a rebalance moves.
     Rebalance(Box<Rebalance>),
+    /// The services.
+    Services(Vec<Service>),
+    /// One service.
+    Service(Box<Service>),
+    /// The versions of a service, oldest first.
+    Versions(Vec<Version>),
 }
 
 /// Why something is not done.

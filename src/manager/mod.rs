@@ -12,7 +12,9 @@ mod rebalance;
 mod restore;
 mod retention;
 pub mod rotation;
+mod services;
 mod words;
+mod writing;
 
 use std::sync::Arc;
 

@@ -8,6 +8,12 @@ use crate::store::manager::ManagerState;
 /// What is in memory of what was read. Every node has a whole lease from `now` on.
 pub(super) fn restore(state: ManagerState, scheduler: SchedulerKind, now: Now) -> Cluster {
     let restored = Restored {
+        services: state.services,
+        unreadable_services: state
+            .unreadable_services
+            .into_iter()
+            .filter_map(|row| row.name.parse().ok())
+            .collect(),
         id: state.cluster,
         epoch: state.epoch,
         epochs: state.epochs,

@@ -6,7 +6,9 @@ use crate::model::decision::Decision;
 use crate::model::event::Event;
 use crate::model::id::{NodeName, TaskId};
 use crate::model::request::Request;
+use crate::model::service::ServiceName;
 use crate::model::skew;
+use crate::model::task::Task;
 use crate::model::time::Now;
 use crate::plan::cluster::change::{Applied, Change, Heard, Refusal};
 use crate::store::manager::StoredEvent;
@@ -25,13 +27,13 @@ impl Keeper {
             Message::Submit { submission, request } => {
                 let name = submission.spec.name.clone();
                 let applied = self.cluster.apply(&Change::Submit(submission.clone()), now);
-                self.accept(applied, &name, Some(request))
+                self.accept(applied, &Subject::named(name), Some(request))
             }
             Message::Stop { task, request } => {
                 let key = request.as_ref().map(|request| (request.id, request.digest.clone()));
                 let applied = self.cluster.apply(&Change::Stop { task: *task, request: key }, now);
-                let name = self.name_of(Some(*task));
-                self.accept(applied, &name, request.as_ref())
+                let subject = self.subject(Some(*task));
+                self.accept(applied, &subject, request.as_ref())
             }
             Message::Sync { node, request, .. } => self.sync(node, request, now),
             Message::Stream { node, request } => {
@@ -46,8 +48,12 @@ impl Keeper {
             Message::RemoveNode { node, force } => self.remove_node(node, *force, now),
             Message::AcceptState => {
                 let applied = self.cluster.apply(&Change::AcceptState, now);
-                self.accept(applied, "", None)
+                self.accept(applied, &Subject::default(), None)
             }
+            Message::Service { change } => self.change_service(change, now),
+            Message::Services => Answer::Services(self.services(now)),
+            Message::ServiceOf { service } => self.service(service, now),
+            Message::Versions { service } => self.versions(service),
             Message::State => Answer::State(History {
                 cluster: self.cluster.id.to_string(),
                 epoch: self.cluster.epoch,
@@ -60,13 +66,18 @@ impl Keeper {
         }
     }
 
-    fn accept(&mut self, applied: Result<Applied, Refusal>, name: &str, request: Option<&Request>) -> Answer {
+    pub(super) fn accept(
+        &mut self,
+        applied: Result<Applied, Refusal>,
+        subject: &Subject,
+        request: Option<&Request>,
+    ) -> Answer {
         match applied {
             Ok(Applied::Repeated) => Answer::Repeated,
             Ok(applied) => {
                 self.draft.requests.extend(request.cloned());
                 if let Applied::Changed(events) = applied {
-                    self.record(events, name);
+                    self.record(events, subject);
                 }
                 Answer::Done
             }
@@ -75,23 +86,29 @@ impl Keeper {
     }
 
     /// Puts lines of history of this manager's own into the next write.
-    fn record(&mut self, events: Vec<Event>, name: &str) {
+    fn record(&mut self, events: Vec<Event>, subject: &Subject) {
         for event in events {
             let seq = self.next_event;
             self.next_event += 1;
-            let task_name = name.to_owned();
             self.draft.events.push(StoredEvent {
                 seq,
                 source: "manager".to_owned(),
                 source_seq: seq,
-                task_name,
+                task_name: subject.task.clone(),
+                service: subject.service.clone(),
                 event,
             });
         }
     }
 
-    fn name_of(&self, task: Option<TaskId>) -> String {
-        task.and_then(|task| self.cluster.task(task)).map(|task| task.spec.name.clone()).unwrap_or_default()
+    /// What lines of history are about that are about a task.
+    fn subject(&self, task: Option<TaskId>) -> Subject {
+        let task = task.and_then(|task| self.cluster.task(task));
+        let service = |task: &Task| task.membership.as_ref().map(|its| its.service.clone());
+        task.map_or_else(Subject::default, |task| Subject {
+            task: task.spec.name.clone(),
+            service: service(task),
+        })
     }
 
     fn sync(&mut self, node: &NodeName, request: &SyncRequest, now: Now) -> Answer {
@@ -130,12 +147,13 @@ impl Keeper {
             self.next_event += 1;
             // Only a task of this cluster can be named; a forgotten one leaves its name behind.
             let event = Event { node: Some(node.clone()), ..numbered.event.clone() };
-            let task_name = self.name_of(event.task);
+            let Subject { task: task_name, service } = self.subject(event.task);
             self.draft.events.push(StoredEvent {
                 seq,
                 source: node.to_string(),
                 source_seq: numbered.seq,
                 task_name,
+                service,
                 event,
             });
         }
@@ -190,12 +208,17 @@ impl Keeper {
             | Change::Forget { task } => Some(*task),
             _ => None,
         };
-        let name = self.name_of(task);
+        let mut subject = self.subject(task);
         if let Applied::Changed(events) = self.cluster.apply(change, now)? {
-            for event in &events {
-                log(event, &name);
+            if let Change::Service(change) = change {
+                // Which task it is about may be known only now.
+                subject = self.subject(events.first().and_then(|event| event.task));
+                subject.service = Some(change.service().clone());
             }
-            self.record(events, &name);
+            for event in &events {
+                log(event, &subject.task);
+            }
+            self.record(events, &subject);
             self.draft.decisions.extend(self.decision(change, now));
             return Ok(true);
         }
@@ -212,6 +235,20 @@ impl Keeper {
         };
         let placement = self.cluster.task(*task)?.placement;
         Some(Decision { task: *task, placement, at: now.wall, node, reasoning: why.clone() })
+    }
+}
+
+/// What lines of history are about, by the names that outlive it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Subject {
+    /// Empty = no task.
+    task: String,
+    service: Option<ServiceName>,
+}
+
+impl Subject {
+    fn named(task: String) -> Self {
+        Self { task, service: None }
     }
 }
 

@@ -97,6 +97,12 @@ event_kinds! {
     Engine = "engine",
     /// A worker let go of a task that may run only once, because it had not heard of its manager for its lease.
     Fenced = "fenced",
+    /// A user changed what a service should be, or orc brought an earlier version of it back.
+    ServiceChanged = "service-changed",
+    /// A user wants a service to be no more.
+    ServiceRemoved = "service-removed",
+    /// A rollout came to its end, failed, is held or goes on.
+    Rollout = "rollout",
     /// The manager's database is older than what a worker knows.
     SafeMode = "safe-mode",
 }

@@ -5,11 +5,16 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-/// SHA-256 over a value's JSON, in hexadecimal.
-pub fn fingerprint(value: &impl Serialize) -> String {
+/// SHA-256 over a value's JSON.
+pub fn digest(value: &impl Serialize) -> [u8; 32] {
     // Values of the model and of `wire` always serialise: their maps have text as keys.
     let json = serde_json::to_vec(value).unwrap_or_default();
-    Sha256::digest(json).iter().fold(String::with_capacity(64), |mut hex, byte| {
+    Sha256::digest(json).into()
+}
+
+/// SHA-256 over a value's JSON, in hexadecimal.
+pub fn fingerprint(value: &impl Serialize) -> String {
+    digest(value).iter().fold(String::with_capacity(64), |mut hex, byte| {
         // Writing to a String cannot fail.
         let _ = write!(hex, "{byte:02x}");
         hex

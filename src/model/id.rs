@@ -7,10 +7,20 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::fingerprint::digest;
+use super::time::Timestamp;
+
 /// Why a text is not the identifier it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidId(String);
+
+impl InvalidId {
+    /// With this sentence.
+    pub(super) const fn new(why: String) -> Self {
+        Self(why)
+    }
+}
 
 /// Reads a UUID with or without hyphens, and nothing else that `Uuid::parse_str` would take.
 fn parse_uuid(text: &str) -> Result<Uuid, InvalidId> {
@@ -105,6 +115,17 @@ impl NodeName {
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl TaskId {
+    /// The identifier of a task that nobody asked for by itself: always the same for this time and seed, ordered by time as
+    /// others are (RFC 9562, version 7, with bits of a digest where others have random ones).
+    pub fn derived(at: Timestamp, seed: &impl Serialize) -> Self {
+        let mut bits = [0; 10];
+        bits.copy_from_slice(&digest(seed)[..10]);
+        let millis = u64::try_from(at.millis()).unwrap_or_default();
+        Self(uuid::Builder::from_unix_timestamp_millis(millis, &bits).into_uuid())
     }
 }
 

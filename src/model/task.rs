@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::id::{ContainerId, NodeName, TaskId};
+use super::service::Membership;
 use super::spec::{Port, TaskSpec};
 use super::state::{Desired, Health, State};
 use super::time::Timestamp;
@@ -22,7 +23,9 @@ pub struct Task {
     pub spec: Arc<TaskSpec>,
     /// The only node it may run on, when it was posted to a worker.
     pub pinned: Option<NodeName>,
-    /// Written by the API alone.
+    /// The service that it belongs to, and its place there; `None` = it was posted by itself. Never changes.
+    pub membership: Option<Membership>,
+    /// Written by the API alone, and for tasks of services by the planner.
     pub desired: Desired,
     /// Written by the planner alone.
     pub node: Option<NodeName>,
@@ -57,6 +60,7 @@ impl Task {
             id,
             spec,
             pinned,
+            membership: None,
             desired: Desired::Run,
             node: None,
             placement: 0,
@@ -70,6 +74,13 @@ impl Task {
             created_at: at,
             updated_at: at,
         }
+    }
+}
+
+impl Task {
+    /// Whether it gets traffic: it runs, and nothing says that it is not well.
+    pub const fn is_ready(&self) -> bool {
+        matches!((self.state, self.observed.health), (State::Running, Health::None | Health::Healthy))
     }
 }
 

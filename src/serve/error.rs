@@ -53,10 +53,14 @@ constructors! {
     too_slow = REQUEST_TIMEOUT,
     /// 409: it contradicts what there is.
     conflict = CONFLICT,
+    /// 412: what is to be changed is not any more what the client takes it to be.
+    precondition_failed = PRECONDITION_FAILED,
     /// 413: the body is too large.
     too_large = PAYLOAD_TOO_LARGE,
     /// 415: the body is not JSON.
     unsupported_media_type = UNSUPPORTED_MEDIA_TYPE,
+    /// 428: the client has to say what it takes to be there.
+    precondition_required = PRECONDITION_REQUIRED,
     /// 422: every field can be read, and what they ask for cannot be done.
     unprocessable = UNPROCESSABLE_ENTITY,
     /// 429: too much at once.

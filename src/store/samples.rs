@@ -11,6 +11,7 @@ use crate::model::event::{Event, EventKind};
 use crate::model::id::{ContainerId, NodeName, RequestId, TaskId};
 use crate::model::node::{Availability, Node, NodeFacts, NodeState, Reserved};
 use crate::model::request::Request;
+use crate::model::service::{Membership, Slot};
 use crate::model::spec::TaskSpec;
 use crate::model::state::{Desired, Health, State};
 use crate::model::task::{HostBinding, HostPorts, Observed, Task};
@@ -42,6 +43,7 @@ pub(super) fn host_ports() -> HostPorts {
 /// A task that has just been accepted.
 pub(super) fn pending(seq: u64, name: &str) -> Task {
     Task {
+        membership: Some(membership()),
         seq,
         id: TaskId::generate(),
         spec: Arc::new(spec(name)),
@@ -147,4 +149,9 @@ pub(super) async fn stranger(db: &Path) -> SqliteConnection {
         .connect()
         .await
         .unwrap()
+}
+
+/// What a task is to a service.
+fn membership() -> Membership {
+    Membership { service: "shop".parse().unwrap(), slot: Slot::Number(2), version: 3 }
 }

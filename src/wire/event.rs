@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::model::event::Event as EventRow;
+use crate::model::service::ServiceName;
 
 /// One line of history.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -20,6 +21,9 @@ pub struct Event {
     pub task_id: Option<String>,
     /// That task's name.
     pub task_name: String,
+    /// The service that it is about, or that its task belongs to; left out when there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
     /// The node that it is about; null when there is none.
     pub node: Option<String>,
     /// The attempt that it is about; 0 = none.
@@ -41,11 +45,18 @@ impl Event {
             source: source.to_owned(),
             task_id: event.task.map(|task| task.to_string()),
             task_name: task_name.to_owned(),
+            service: None,
             node: event.node.as_ref().map(ToString::to_string),
             attempt: event.attempt,
             kind: event.kind.word().to_owned(),
             exit_code: event.exit_code,
             message: event.message.clone(),
         }
+    }
+
+    /// One that is about a service, or a task of it.
+    #[must_use = "this is another one"]
+    pub fn of(self, service: Option<&ServiceName>) -> Self {
+        Self { service: service.map(ToString::to_string), ..self }
     }
 }

@@ -9,6 +9,7 @@ pub mod node;
 pub mod node_patch;
 pub mod placement;
 pub mod rebalance;
+pub mod service;
 pub mod state;
 pub mod stats;
 pub mod strict;

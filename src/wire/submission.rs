@@ -11,7 +11,7 @@ use super::placement::Placement;
 use crate::model::fingerprint::fingerprint;
 use crate::model::id::{RequestId, TaskId};
 use crate::model::spec::{
-    Empty, Failover, HostPort, MountKind, Port, PublishMode, PullPolicy, RestartPolicy, TaskSpec,
+    Empty, Failover, HostPort, Mount, MountKind, Port, PublishMode, PullPolicy, RestartPolicy, TaskSpec,
 };
 
 /// A `TaskEvent` as a user sends it.
@@ -136,6 +136,14 @@ pub struct TaskInput {
     /// Ignored.
     #[serde(skip_serializing)]
     #[schema(value_type = Option<String>)]
+    pub service: Option<IgnoredAny>,
+    /// Ignored.
+    #[serde(skip_serializing)]
+    #[schema(value_type = Option<String>)]
+    pub slot: Option<IgnoredAny>,
+    /// Ignored.
+    #[serde(skip_serializing)]
+    #[schema(value_type = Option<String>)]
     pub node: Option<IgnoredAny>,
     /// Ignored.
     #[serde(skip_serializing)]
@@ -153,6 +161,52 @@ pub struct TaskInput {
     #[serde(skip_serializing)]
     #[schema(value_type = Option<String>)]
     pub message: Option<IgnoredAny>,
+}
+
+/// As a user would send it: what is as usual is not said.
+impl From<&TaskSpec> for TaskInput {
+    fn from(spec: &TaskSpec) -> Self {
+        let check = spec.health_check.as_ref();
+        let said = |text: &String| (!text.is_empty()).then(|| text.clone());
+        let millis = |millis: u64| Duration(std::time::Duration::from_millis(millis));
+        let bytes = |bytes: u64| (bytes > 0).then(|| i64::try_from(bytes).unwrap_or(i64::MAX));
+        let mount = |mount: &Mount| MountInput {
+            kind: Some(mount.kind),
+            source: mount.source.clone(),
+            target: mount.target.clone(),
+            read_only: mount.read_only,
+        };
+        let mounts: Vec<MountInput> = spec.mounts.iter().map(mount).collect();
+        Self {
+            name: Some(spec.name.clone()),
+            image: Some(spec.image.clone()),
+            cpu: (spec.cpu > 0.0).then_some(spec.cpu),
+            memory: bytes(spec.memory),
+            disk: bytes(spec.disk),
+            exposed_ports: spec.exposed_ports.clone(),
+            port_bindings: spec.port_bindings.clone(),
+            restart_policy: Some(spec.restart_policy),
+            health_check: check.map(|check| check.path.clone()),
+            interval: check.map(|check| millis(check.interval_ms)),
+            timeout: check.map(|check| millis(check.timeout_ms)),
+            retries: check.map(|check| check.retries),
+            start_period: check.map(|check| millis(check.start_period_ms)),
+            cmd: spec.cmd.clone(),
+            entrypoint: spec.entrypoint.clone(),
+            env: (!spec.env.is_empty()).then(|| spec.env.clone()),
+            working_dir: said(&spec.working_dir),
+            user: said(&spec.user),
+            labels: (!spec.labels.is_empty()).then(|| spec.labels.clone()),
+            stop_signal: said(&spec.stop_signal),
+            stop_timeout: spec.stop_timeout,
+            publish_mode: (spec.publish_mode != PublishMode::default()).then_some(spec.publish_mode),
+            pull_policy: (spec.pull_policy != PullPolicy::default()).then_some(spec.pull_policy),
+            mounts: (!mounts.is_empty()).then_some(mounts),
+            placement: Some(&spec.placement).filter(|rules| !rules.is_empty()).map(Placement::from),
+            failover: (spec.failover != Failover::default()).then_some(spec.failover),
+            ..Self::default()
+        }
+    }
 }
 
 /// A mount as a user sends it.

@@ -110,6 +110,12 @@ pub struct Task {
     /// has stopped it.
     #[serde(default)]
     pub failover: String,
+    /// The service that it belongs to; left out of one that was posted by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// Its place there: from 1, or the node's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<String>,
     /// Where it was placed; empty while it waits for a place.
     pub node: String,
     /// Which try it is at, from 1; 0 = none yet.
@@ -213,6 +219,8 @@ impl From<&TaskRow> for Task {
             start_period: check.map_or(0, |check| nanos(check.start_period_ms)),
             placement: Some(&spec.placement).filter(|rules| !rules.is_empty()).map(Placement::from),
             failover: spec.failover.word().to_owned(),
+            service: task.membership.as_ref().map(|membership| membership.service.to_string()),
+            slot: task.membership.as_ref().map(|membership| membership.slot.to_string()),
             node: task.node.as_ref().map(ToString::to_string).unwrap_or_default(),
             attempt: seen.attempt,
             exit_code: seen.exit_code,

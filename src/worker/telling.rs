@@ -69,6 +69,7 @@ pub(super) fn view(record: &Record, node: &NodeName) -> Task {
     let observed = &record.observed;
     let times = [observed.started_at, observed.finished_at].into_iter().flatten();
     Task {
+        membership: None,
         seq: 0,
         id: record.assignment.id,
         spec: record.assignment.spec.clone(),

@@ -21,6 +21,8 @@ mod seed_faults;
 #[cfg(test)]
 mod serve;
 #[cfg(test)]
+mod services;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod trust;

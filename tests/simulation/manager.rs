@@ -142,6 +142,8 @@ impl Manager {
         let tasks = tasks.into_values().collect();
         let nodes = nodes.into_values().collect();
         let restored = Restored {
+            services: Vec::new(),
+            unreadable_services: Vec::new(),
             id,
             epoch,
             epochs,

@@ -64,7 +64,7 @@ fn flags_of_spec() -> Vec<Id> {
 /// What to run, flag by flag.
 #[derive(Debug, Args)]
 #[expect(clippy::doc_markdown, reason = "clap prints these comments as they are")]
-pub(super) struct SpecArgs {
+pub(in crate::cli) struct SpecArgs {
     /// What to run, such as nginx:1.29
     #[arg(required_unless_present = "file")]
     pub(super) image: Option<String>,
@@ -75,7 +75,7 @@ pub(super) struct SpecArgs {
 
     /// The task's and the container's name [default: made from the image's]
     #[arg(long, value_parser = values::task_name)]
-    pub(super) name: Option<String>,
+    pub(in crate::cli) name: Option<String>,
 
     /// Publish a port: 8080:80 (host:container), 53:53/udp, or 80 for any free host port
     #[arg(short, long, value_name = "PORT", value_parser = values::publish)]

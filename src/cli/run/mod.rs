@@ -9,7 +9,8 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::sleep;
 
-pub(super) use self::args::RunArgs;
+pub(super) use self::args::{RunArgs, SpecArgs};
+pub(super) use self::submission::{read_file, task as task_of};
 use self::wait::Verdict;
 pub(super) use self::wait::is_settled;
 use super::api::Api;

@@ -33,7 +33,8 @@ pub(super) fn from_flags(args: SpecArgs, environment: &Environment) -> Result<Va
     Ok(event(&task))
 }
 
-fn task(args: SpecArgs, environment: &Environment) -> Result<TaskInput, CliError> {
+/// The task that the flags describe.
+pub(in crate::cli) fn task(args: SpecArgs, environment: &Environment) -> Result<TaskInput, CliError> {
     let id = TaskId::generate();
     let image = args.image.unwrap_or_default();
     let LimitArgs { cpu, memory, disk } = args.limits;
@@ -121,14 +122,20 @@ fn with_value(line: String, environment: &Environment) -> Result<String, CliErro
     Ok(format!("{line}={value}"))
 }
 
-/// A `TaskEvent` from a file that holds one, or a Task. What is in it the manager judges.
-pub(super) fn from_file(path: &Path) -> Result<Value, CliError> {
+/// The text of a file, or of stdin when it is called `-`; and what to call it.
+pub(in crate::cli) fn read_file(path: &Path) -> Result<(String, String), CliError> {
     let (name, text) = if path == Path::new("-") {
         ("stdin".to_owned(), read(io::stdin()))
     } else {
         (path.display().to_string(), File::open(path).and_then(read))
     };
     let text = text.map_err(|error| CliError::Failed(format!("{name} cannot be read: {error}")))?;
+    Ok((name, text))
+}
+
+/// A `TaskEvent` from a file that holds one, or a Task. What is in it the manager judges.
+pub(super) fn from_file(path: &Path) -> Result<Value, CliError> {
+    let (name, text) = read_file(path)?;
     from_text(&text).map_err(|problem| CliError::Failed(format!("{name} {problem}")))
 }
 

@@ -179,7 +179,7 @@ enum Waited {
 }
 
 fn view(stored: &StoredEvent) -> Event {
-    Event::new(stored.seq, &stored.source, &stored.task_name, &stored.event)
+    Event::new(stored.seq, &stored.source, &stored.task_name, &stored.event).of(stored.service.as_ref())
 }
 
 fn sse(stored: &StoredEvent) -> axum::response::sse::Event {

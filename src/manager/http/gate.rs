@@ -58,6 +58,15 @@ pub const TABLE: &[Row] = &[
     (Method::DELETE, "/nodes/{name}", ADMIN),
     (Method::GET, "/rebalance", READ),
     (Method::POST, "/rebalance", ADMIN),
+    (Method::GET, "/services", READ),
+    (Method::POST, "/services", OPERATE),
+    (Method::GET, "/services/{name}", READ),
+    (Method::PUT, "/services/{name}", OPERATE),
+    (Method::DELETE, "/services/{name}", OPERATE),
+    (Method::GET, "/services/{name}/versions", READ),
+    (Method::POST, "/services/{name}/scale", OPERATE),
+    (Method::POST, "/services/{name}/rollback", OPERATE),
+    (Method::POST, "/services/{name}/rollout", OPERATE),
     (Method::POST, "/nodes/{name}/tasks", NodeOr(Role::Operate)),
     (Method::DELETE, "/nodes/{name}/tasks/{id}", NodeOr(Role::Operate)),
     (Method::POST, "/nodes/{name}/sync", Node),
@@ -88,6 +97,18 @@ pub enum Principal {
     Node(NodeCertificate),
     /// Somebody who is not known, and why.
     Nobody(String),
+}
+
+impl Principal {
+    /// Who that is, in words, as far as it is known.
+    pub fn in_words(&self) -> String {
+        match self {
+            Self::Local => "somebody on the manager's own machine".to_owned(),
+            Self::Bearer(role) => format!("the bearer of a token of the role {role}"),
+            Self::Node(certificate) => format!("the worker of {}", certificate.node),
+            Self::Nobody(_) => "nobody".to_owned(),
+        }
+    }
 }
 
 /// What a token in a URL is called: never let in, for URLs end up in logs and histories.

@@ -8,6 +8,7 @@ pub mod logs;
 pub mod nodes;
 pub mod readiness;
 pub mod rebalance;
+pub mod services;
 pub mod state;
 pub mod tasks;
 pub mod tokens;
@@ -38,6 +39,12 @@ pub const ROUTES: &[&str] = &[
     "GET /nodes",
     "GET, PATCH and DELETE /nodes/{name}",
     "GET and POST /rebalance",
+    "GET and POST /services",
+    "GET, PUT and DELETE /services/{name}",
+    "GET /services/{name}/versions",
+    "POST /services/{name}/scale",
+    "POST /services/{name}/rollback",
+    "POST /services/{name}/rollout",
     "GET and POST /tokens",
     "DELETE /tokens/{id}",
     "POST /nodes/{name}/tasks",
@@ -72,6 +79,12 @@ pub fn router(manager: Manager) -> Router {
         .routes(routes!(nodes::get, nodes::change, nodes::remove))
         .routes(routes!(nodes::submit))
         .routes(routes!(rebalance::get, rebalance::begin))
+        .routes(routes!(services::list, services::create))
+        .routes(routes!(services::get, services::replace, services::remove))
+        .routes(routes!(services::versions))
+        .routes(routes!(services::scale))
+        .routes(routes!(services::rollback))
+        .routes(routes!(services::steer))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
         .routes(routes!(join::join))
@@ -121,9 +134,20 @@ impl From<Refusal> for ApiError {
             | Refusal::NodeHasTasks { .. }
             | Refusal::LastNode { .. }
             | Refusal::NothingToAccept
-            | Refusal::NodeTwice(_) => Self::conflict(message),
+            | Refusal::NodeTwice(_)
+            | Refusal::ServiceExists(_)
+            | Refusal::UnreadableService(_)
+            | Refusal::ServiceLeaves { .. }
+            | Refusal::NotReplicated { .. }
+            | Refusal::NoVersionBefore(_)
+            | Refusal::NothingToSteer(_) => Self::conflict(message),
+            Refusal::ServiceChanged { .. } => Self::precondition_failed(message),
+            Refusal::BadSpec(_) | Refusal::NeverFits(_) => Self::unprocessable(message),
             Refusal::SafeMode(_) => Self::unavailable(message),
-            Refusal::UnknownTask(_) | Refusal::UnknownNode(_) => Self::not_found(message),
+            Refusal::UnknownTask(_)
+            | Refusal::UnknownNode(_)
+            | Refusal::UnknownService(_)
+            | Refusal::UnknownVersion { .. } => Self::not_found(message),
         }
     }
 }

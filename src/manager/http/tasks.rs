@@ -14,6 +14,7 @@ use utoipa::IntoParams;
 use super::super::{Accepted, Manager};
 use crate::model::id::{NodeName, TaskId};
 use crate::model::request::Request;
+use crate::model::service::ServiceName;
 use crate::model::state::State;
 use crate::model::task::Task;
 use crate::model::time::Timestamp;
@@ -37,6 +38,9 @@ pub struct TaskQuery {
     /// Only on this node.
     #[param(value_type = Option<String>)]
     node: Option<NodeName>,
+    /// Only of this service.
+    #[param(value_type = Option<String>)]
+    service: Option<ServiceName>,
     /// At most so many, 1 to 1000; absent = all.
     #[serde(rename = "limit", alias = "Limit")]
     limit: Option<u32>,
@@ -58,6 +62,7 @@ pub async fn list(
         states: query.state.as_deref().map(read_states).transpose()?.unwrap_or_default(),
         name: query.name,
         node: query.node,
+        service: query.service,
     };
     match query.limit {
         Some(limit @ 1..=1000) => page(&manager, &filter, query.cursor.unwrap_or(0), limit).await,

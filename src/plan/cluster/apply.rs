@@ -11,10 +11,14 @@ use crate::model::time::{Now, Timestamp};
 impl Cluster {
     /// Makes a change, or says why not. The only way in which a cluster changes.
     pub fn apply(&mut self, change: &Change, now: Now) -> Result<Applied, Refusal> {
-        let of_user = matches!(
-            change,
-            Change::Submit(_) | Change::Stop { .. } | Change::RemoveNode { .. } | Change::Rebalance { .. }
-        );
+        let of_user = match change {
+            Change::Service(change) => change.is_of_user(),
+            Change::Submit(_)
+            | Change::Stop { .. }
+            | Change::RemoveNode { .. }
+            | Change::Rebalance { .. } => true,
+            _ => false,
+        };
         if let Some(why) = self.safe_mode().filter(|_| of_user) {
             return Err(Refusal::SafeMode(why));
         }
@@ -45,6 +49,7 @@ impl Cluster {
             Change::Immovable { task, why } => Ok(self.immovable(*task, why, now)),
             Change::Cancel { task } => Ok(self.cancel(*task, now)),
             Change::Lose { node, silent_seconds } => Ok(self.lose(node, *silent_seconds, now)),
+            Change::Service(change) => self.change_service(change, now),
             Change::Forget { task } => Ok(self.forget(*task)),
         }
     }
@@ -106,9 +111,16 @@ impl Cluster {
         if let Some((request, digest)) = request {
             self.accept(*request, id, digest.clone());
         }
-        let Some(task) = self.tasks.get_mut(&id) else { return Err(Refusal::UnknownTask(id)) };
+        let is_final = self.tasks.get(&id).is_some_and(|task| task.state.is_final());
+        let message = if is_final { "asked to remove what is left of it" } else { "asked to stop" };
+        Ok(self.ask_to_stop(id, message, now))
+    }
+
+    /// Wants a task no more.
+    pub(super) fn ask_to_stop(&mut self, id: TaskId, message: &str, now: Now) -> Applied {
+        let Some(task) = self.tasks.get_mut(&id) else { return Applied::Ignored };
         if task.desired == Desired::Stop {
-            return Ok(Applied::Ignored);
+            return Applied::Ignored;
         }
         task.desired = Desired::Stop;
         if self.parked.remove(&(task.seq, id)) {
@@ -120,9 +132,7 @@ impl Cluster {
         }
         self.touch(id, now);
         let task = self.bump(id);
-        let message =
-            if task.state.is_final() { "asked to remove what is left of it" } else { "asked to stop" };
-        Ok(Applied::Changed(vec![about(task, now.wall, EventKind::StopRequested, message.to_owned())]))
+        Applied::Changed(vec![about(task, now.wall, EventKind::StopRequested, message.to_owned())])
     }
 
     /// Notes that a task was changed, for the store and for the order in which finished ones are forgotten.
@@ -134,7 +144,15 @@ impl Cluster {
             self.finished.insert((lived, id));
         }
         task.updated_at = now.wall;
+        self.mark(id);
+    }
+
+    /// Notes that a task is to be written, and that its service should be looked at.
+    pub(super) fn mark(&mut self, id: TaskId) {
         self.dirty.tasks.insert(id);
+        if let Some(task) = self.tasks.get(&id) {
+            self.services.stir(task);
+        }
     }
 
     /// Gives a task a new revision, so that its node hears of it.
@@ -212,7 +230,7 @@ impl Cluster {
         task.message = format!("waits for {node}");
         task.updated_at = now.wall;
         self.last_placed = Some(node.clone());
-        self.dirty.tasks.insert(id);
+        self.mark(id);
         let task = self.bump(id);
         Applied::Changed(vec![about(task, now.wall, EventKind::Placed, format!("placed on {node}"))])
     }
@@ -228,8 +246,9 @@ impl Cluster {
         }
         why.clone_into(&mut task.message);
         task.updated_at = now.wall;
-        self.dirty.tasks.insert(id);
-        Applied::Changed(vec![about(task, now.wall, EventKind::Unplaceable, why.to_owned())])
+        let event = about(task, now.wall, EventKind::Unplaceable, why.to_owned());
+        self.mark(id);
+        Applied::Changed(vec![event])
     }
 
     fn cancel(&mut self, id: TaskId, now: Now) -> Applied {
@@ -245,7 +264,7 @@ impl Cluster {
         task.observed.finished_at = Some(now.wall);
         task.updated_at = now.wall;
         let event = about(task, now.wall, EventKind::Completed, task.message.clone());
-        self.dirty.tasks.insert(id);
+        self.mark(id);
         self.release(id, now);
         Applied::Changed(vec![event])
     }
@@ -260,7 +279,9 @@ impl Cluster {
             self.revision += 1;
             member.floor = self.revision;
         }
-        self.tasks.remove(&id);
+        if let Some(task) = self.tasks.remove(&id) {
+            self.services.leave(&task);
+        }
         let whole_range = (id, RequestId::MIN)..=(id, RequestId::MAX);
         let requests: Vec<_> = self.requests_of.range(whole_range).copied().collect();
         for (task, request) in requests {

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use super::refusal::Refusal;
+pub use super::service_change::{Expected, ServiceChange, Steer, Word};
 use crate::model::decision::Reasoning;
 use crate::model::event::Event;
 use crate::model::id::{InstanceId, NodeName, RequestId, TaskId};
@@ -131,6 +133,8 @@ pub enum Change {
         /// For how long, in whole seconds.
         silent_seconds: u64,
     },
+    /// Something about a service.
+    Service(ServiceChange),
     /// The planner lets go of a task that finished long ago.
     Forget {
         /// Which task.
@@ -243,75 +247,4 @@ pub enum Applied {
     Repeated,
     /// It was out of date or changed nothing.
     Ignored,
-}
-
-/// Why a user's change cannot be made. Nothing has changed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// Another live task has the name.
-    #[error(
-        "the name {name:?} is in use by the live task {holder}; stop that one first, or choose another name"
-    )]
-    NameTaken {
-        /// The name.
-        name: String,
-        /// Who has it.
-        holder: TaskId,
-    },
-    /// There is a task with this ID.
-    #[error(
-        "a task with the ID {0} exists already; send the TaskEvent that made it again, or choose another Task.ID"
-    )]
-    TaskExists(TaskId),
-    /// The request's ID was used for something else.
-    #[error(
-        "a TaskEvent with the ID {0} was accepted before and asked for something else; choose another ID"
-    )]
-    RequestReused(RequestId),
-    /// There is no such task.
-    #[error("no task has the ID {0}")]
-    UnknownTask(TaskId),
-    /// There is no such node.
-    #[error("no node is called {0}; `orc node ls` lists them")]
-    UnknownNode(NodeName),
-    /// A node lives.
-    #[error(
-        "{0} is still heard of: end its worker first, or drain it with `orc node drain {0}`; with force it is \
-         removed all the same, and its tasks run elsewhere"
-    )]
-    NodeLives(NodeName),
-    /// A node that is gone has tasks.
-    #[error(
-        "{node} is not heard of, but {tasks} live tasks are on it: with force they are taken for stopped there and run \
-         elsewhere; do that only when that machine is off for good"
-    )]
-    NodeHasTasks {
-        /// Which node.
-        node: NodeName,
-        /// How many.
-        tasks: u32,
-    },
-    /// The last node would take no tasks any more.
-    #[error(
-        "{node} is the last node that takes tasks: its {tasks} live tasks could go nowhere. Let another node join or \
-         activate one first; with force it is closed all the same"
-    )]
-    LastNode {
-        /// Which node.
-        node: NodeName,
-        /// How many it has.
-        tasks: u32,
-    },
-    /// The database went back in time.
-    #[error("{0}")]
-    SafeMode(String),
-    /// Nothing is wrong with the database.
-    #[error("this manager's history is the latest that any worker knows: there is nothing to accept")]
-    NothingToAccept,
-    /// Another worker has the same identity.
-    #[error(
-        "another worker speaks for {0} already: two with one identity cannot both run its tasks. End one of them; on \
-         a copied machine, remove the worker's database and let it join under a name of its own"
-    )]
-    NodeTwice(NodeName),
 }

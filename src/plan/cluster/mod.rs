@@ -7,6 +7,8 @@
 mod apply;
 mod apply_moves;
 mod apply_nodes;
+mod apply_service_tasks;
+mod apply_services;
 pub mod change;
 mod delta;
 mod history;
@@ -15,6 +17,11 @@ mod members;
 mod moves;
 pub mod rebalance;
 pub mod reconcile;
+mod refusal;
+mod rollouts;
+mod service_change;
+mod services;
+mod standing;
 #[cfg(test)]
 mod tests;
 
@@ -25,10 +32,14 @@ pub use self::delta::Delta;
 pub use self::member::Member;
 use self::members::Members;
 use self::rebalance::Rebalance;
+pub use self::services::Managed;
+use self::services::Services;
+pub use self::standing::ServiceStanding;
 use super::schedule::Pass;
 use crate::model::epoch::Epoch;
 use crate::model::id::{ClusterId, InstanceId, NodeName, RequestId, TaskId};
 use crate::model::node::{Node, SchedulerKind};
+use crate::model::service::{Service, ServiceName};
 use crate::model::state::State;
 use crate::model::task::Task;
 use crate::model::time::{Moment, Now};
@@ -54,6 +65,7 @@ pub struct Cluster {
     next_seq: u64,
     tasks: BTreeMap<TaskId, Task>,
     nodes: Members,
+    services: Services,
     /// Tasks that are there and cannot be read: nothing is done about them.
     unreadable: BTreeSet<TaskId>,
     /// Names of live tasks, and of those that cannot be read.
@@ -92,6 +104,14 @@ pub struct Dirty {
     pub forgotten: BTreeSet<TaskId>,
     /// Nodes to remove.
     pub removed: BTreeSet<NodeName>,
+    /// Services to write.
+    pub services: BTreeSet<ServiceName>,
+    /// New versions of services to write.
+    pub versions: BTreeSet<(ServiceName, u64)>,
+    /// Versions of services to forget.
+    pub pruned: BTreeSet<(ServiceName, u64)>,
+    /// Services to forget, with all their versions.
+    pub dropped: BTreeSet<ServiceName>,
     /// The epoch that takes the place of all that were.
     pub accepted: Option<Epoch>,
 }
@@ -110,6 +130,7 @@ impl Cluster {
             next_seq: start.next_seq,
             tasks: BTreeMap::new(),
             nodes: Members::default(),
+            services: Services::leaving_alone(start.unreadable_services),
             unreadable: start.unreadable.iter().map(|(id, _)| *id).collect(),
             names: start.unreadable.into_iter().map(|(id, name)| (name, id)).collect(),
             requests_of: start.requests.iter().map(|(id, task, _)| (*task, *id)).collect(),
@@ -127,6 +148,9 @@ impl Cluster {
         };
         for node in start.nodes {
             cluster.nodes.insert(Member::new(node, now.moment));
+        }
+        for service in start.services {
+            cluster.services.insert(service);
         }
         for task in start.tasks {
             cluster.index(&task, now);
@@ -152,6 +176,7 @@ impl Cluster {
         if !task.state.is_final() {
             self.names.insert(task.spec.name.clone(), task.id);
         }
+        self.services.enter(task, now.moment);
         if let Some(member) = task.node.as_ref().and_then(|name| self.nodes.get_mut(name)) {
             member.assigned.insert(task.revision, task.id);
             if !task.state.is_final() {
@@ -272,6 +297,10 @@ pub struct Restored {
     pub tasks: Vec<Task>,
     /// Every node.
     pub nodes: Vec<Node>,
+    /// Every service.
+    pub services: Vec<Service>,
+    /// Every service that cannot be read.
+    pub unreadable_services: Vec<ServiceName>,
     /// Moves that an operator's rebalance may still begin.
     pub rebalance: u32,
     /// Every accepted request: its task and the digest of what was asked.

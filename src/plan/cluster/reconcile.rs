@@ -6,6 +6,7 @@ use super::Cluster;
 use super::change::Change;
 use super::moves::{leaving_tasks, moves};
 use super::rebalance::next_moves;
+use super::rollouts::rollouts;
 use crate::model::state::Desired;
 use crate::model::task::Task;
 use crate::model::time::Now;
@@ -39,8 +40,10 @@ pub fn reconcile(cluster: &mut Cluster, patience: Patience, now: Now) -> Vec<Cha
         return changes;
     }
     changes.extend(leaving_tasks(cluster, now));
+    changes.extend(rollouts(cluster, now));
     if !changes.is_empty() {
         // They make room, or take it: what follows is decided when it is known, and not from before.
+        changes.truncate(PASS);
         return changes;
     }
     if cluster.nodes.are_restless() || !cluster.fresh.is_empty() {

@@ -2,6 +2,7 @@
 
 mod moves;
 mod safe_mode;
+mod services;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,6 +48,8 @@ impl World {
     fn new() -> Self {
         let now = Now { moment: Moment(1_000_000), wall: Timestamp::from_millis(1_795_332_379_690) };
         let empty = Restored {
+            services: Vec::new(),
+            unreadable_services: Vec::new(),
             id: ClusterId::MIN,
             epoch: 1,
             revision: 0,
@@ -306,6 +309,8 @@ fn a_manager_that_starts_grants_every_node_a_whole_lease() {
     world.wait(60);
     let nodes = world.cluster.nodes().map(|member| member.node.clone()).collect();
     let start = Restored {
+        services: Vec::new(),
+        unreadable_services: Vec::new(),
         id: ClusterId::MIN,
         epoch: 2,
         revision: 0,
@@ -396,6 +401,8 @@ fn a_date_that_is_set_makes_nothing_old_and_a_manager_that_was_away_did_not_wait
     world.wait(29 * 86_400);
     let cluster = &world.cluster;
     let restored = Restored {
+        services: Vec::new(),
+        unreadable_services: Vec::new(),
         id: cluster.id,
         epoch: cluster.epoch + 1,
         revision: cluster.revision(),

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use self::slot::SlotView;
 use crate::model::id::TaskId;
-use crate::model::service::{Order, Slot, UpdatePolicy};
+use crate::model::service::{Order, Progress, Slot, UpdatePolicy};
 use crate::model::time::Moment;
 
 /// A service as it is, and as it should be.
@@ -20,6 +20,8 @@ use crate::model::time::Moment;
 pub struct Service<'a> {
     /// Of the way to the wanted version, back or forth.
     pub policy: &'a UpdatePolicy,
+    /// Which comes first in a slot.
+    pub order: Order,
     /// Those that it should have.
     pub slots: &'a BTreeSet<Slot>,
     /// The version that is wanted.
@@ -106,6 +108,17 @@ pub enum Step {
     },
 }
 
+/// How far a service is now.
+pub fn progress(service: &Service<'_>, now: Moment) -> Progress {
+    let views = views(service, now);
+    Progress {
+        slots: views.len(),
+        done: views.iter().filter(|view| view.is_done()).count(),
+        ready: views.iter().filter(|view| view.is_ready()).count(),
+        under_way: views.iter().filter(|view| view.is_under_way()).count(),
+    }
+}
+
 /// What to do now: nothing when all that was begun has to come to something first. The same for the same service.
 pub fn decide(service: &Service<'_>, now: Moment) -> Vec<Step> {
     let views = views(service, now);
@@ -113,7 +126,7 @@ pub fn decide(service: &Service<'_>, now: Moment) -> Vec<Step> {
         return vec![Step::Fail { why }];
     }
     let mut steps: Vec<Step> = outside(service).collect();
-    steps.extend(views.iter().flat_map(SlotView::tidy));
+    steps.extend(views.iter().flat_map(|view| view.tidy(service.gate)));
     steps.extend(fill(service, &views));
     steps.extend(change(service, &views, now));
     if steps.is_empty() && views.iter().all(SlotView::is_done) && service.instances.len() == views.len() {
@@ -138,11 +151,12 @@ fn fill(service: &Service<'_>, views: &[SlotView<'_>]) -> Vec<Step> {
     let mut room = service.room(views);
     let empty = views.iter().filter(|view| view.is_empty());
     let start = |view: &SlotView<'_>| {
-        let version = service.stable.filter(|_| room == 0).unwrap_or(service.wanted);
-        room = room.saturating_sub(usize::from(room > 0));
-        Step::Start { slot: view.slot.clone(), version }
+        // Where the wanted version may not come yet, the one comes that was good; where none was, nothing does.
+        let version = if room == 0 { service.stable? } else { service.wanted };
+        room = room.saturating_sub(1);
+        Some(Step::Start { slot: view.slot.clone(), version })
     };
-    empty.map(start).collect()
+    empty.filter_map(start).collect()
 }
 
 /// Begins to change slots of other versions, as many as may change now: first those that are of no use as they are.
@@ -160,7 +174,7 @@ fn change(service: &Service<'_>, views: &[SlotView<'_>], now: Moment) -> Vec<Ste
     let mut ready = views.iter().filter(|view| view.is_ready()).count();
     let mut steps = Vec::new();
     for (task, view) in old.into_iter().take(most) {
-        match service.policy.order {
+        match service.order {
             Order::StartFirst => {
                 steps.push(Step::Start { slot: view.slot.clone(), version: service.wanted });
             }

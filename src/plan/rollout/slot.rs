@@ -51,8 +51,9 @@ impl<'a> SlotView<'a> {
         Self { slot, new, progress, old, surplus, leaving: leaving.len() }
     }
 
-    /// Stops what is one too many: twins, an old task whose successor counts, a new one that has failed.
-    pub(super) fn tidy(&self) -> Vec<Step> {
+    /// Stops what is one too many: twins, an old task whose successor counts, a new one that has failed; that one not while
+    /// the rollout is held, so that somebody can look at it.
+    pub(super) fn tidy(&self, gate: Gate) -> Vec<Step> {
         let twins = self
             .surplus
             .iter()
@@ -62,7 +63,7 @@ impl<'a> SlotView<'a> {
             task: old.task,
             why: format!("version {} has taken its place", new.version),
         });
-        let failed = self.new.filter(|_| self.progress == Progress::Failed);
+        let failed = self.new.filter(|_| self.progress == Progress::Failed && gate != Gate::Held);
         twins.chain(replaced).chain(failed.map(|new| Step::Discard { task: new.task })).collect()
     }
 

@@ -81,6 +81,7 @@ impl World {
     fn decide(&self) -> Vec<Step> {
         let service = Service {
             policy: &self.policy,
+            order: self.policy.order.unwrap_or(Order::StartFirst),
             slots: &self.slots,
             wanted: self.wanted,
             stable: self.stable,
@@ -152,7 +153,7 @@ impl World {
 }
 
 fn policy(parallelism: u32, order: Order) -> UpdatePolicy {
-    UpdatePolicy { parallelism, order, ..UpdatePolicy::default() }
+    UpdatePolicy { parallelism, order: Some(order), ..UpdatePolicy::default() }
 }
 
 fn starts(steps: &[Step]) -> Vec<(Slot, u64)> {
@@ -326,7 +327,7 @@ fn policies() -> impl Strategy<Value = UpdatePolicy> {
     (0..4_u32, order, on_failure, 0..3_u32, 0..5_000_u64).prop_map(
         |(parallelism, order, on_failure, failing, delay)| UpdatePolicy {
             parallelism,
-            order,
+            order: Some(order),
             on_failure,
             max_failure_ratio: f64::from(failing) / 4.0,
             delay_ms: delay,
@@ -374,7 +375,7 @@ impl World {
             0 => self.slots.len(),
             some => some as usize,
         };
-        match self.policy.order {
+        match self.policy.order.unwrap_or(Order::StartFirst) {
             Order::StartFirst => self.slots.len(),
             Order::StopFirst => self.slots.len().saturating_sub(at_a_time),
         }
@@ -385,7 +386,7 @@ impl World {
             0 => self.slots.len(),
             some => some as usize,
         };
-        match self.policy.order {
+        match self.policy.order.unwrap_or(Order::StartFirst) {
             Order::StartFirst => self.slots.len() + at_a_time.min(self.slots.len()),
             Order::StopFirst => self.slots.len(),
         }

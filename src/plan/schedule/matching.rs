@@ -2,7 +2,7 @@
 
 use super::Candidate;
 use super::standing::float;
-use crate::model::placement::{Constraint, Fact, Value};
+use crate::model::placement::{Constraint, Fact, Placement, Value};
 
 /// The first of `constraints` that `node` does not match.
 pub(super) fn mismatch<'a>(
@@ -10,6 +10,11 @@ pub(super) fn mismatch<'a>(
     mut constraints: impl Iterator<Item = &'a Constraint>,
 ) -> Option<&'a Constraint> {
     constraints.find(|constraint| !matches(node, constraint))
+}
+
+/// Whether a node matches all the constraints of a placement.
+pub fn admits(placement: &Placement, node: &Candidate) -> bool {
+    mismatch(node, placement.constraints.iter()).is_none()
 }
 
 /// Whether `node` matches.

@@ -37,6 +37,7 @@ use crate::model::spec::{Protocol, TaskSpec};
 pub use better::Better;
 pub use explain::Unplaceable;
 pub use kin::Kin;
+pub use matching::admits;
 pub use pass::{Pass, Placed};
 
 /// What the live tasks of a node hold of it.

@@ -1,5 +1,6 @@
 //! What a manager writes at a time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
@@ -10,6 +11,7 @@ use crate::model::epoch::Epoch;
 use crate::model::id::{NodeName, TaskId};
 use crate::model::node::Node;
 use crate::model::request::Request;
+use crate::model::service::{Service, ServiceName, Version};
 use crate::model::task::Task;
 use crate::store::insert::{Parameter, Statement, rows};
 
@@ -18,6 +20,7 @@ use super::decision_row::{self, DecisionRow};
 use super::event_row::{self, ManagerEventRow, StoredEvent};
 use super::node_row::{self, NodeRow};
 use super::request_row::{self, RequestRow};
+use super::service_row::{self, ServiceRow, VersionRow};
 use super::task_row::{self, TaskRow};
 
 /// Changes that belong together, and changes that happen to come at the same time: the more there are in one
@@ -43,6 +46,14 @@ pub struct Batch {
     pub removed: Vec<NodeName>,
     /// Whole nodes, new or changed. A task's node must be there, or among these.
     pub nodes: Vec<Node>,
+    /// Whole services, new or changed, beside their versions.
+    pub services: Vec<Service>,
+    /// New versions of services that are there, or among these.
+    pub versions: Vec<(ServiceName, Arc<Version>)>,
+    /// Versions to forget.
+    pub pruned: Vec<(ServiceName, u64)>,
+    /// Services to forget, with their versions: before any is written.
+    pub dropped: Vec<ServiceName>,
     /// What was decided about tasks that are there, or among these. Of each task the last ten are kept.
     pub decisions: Vec<Decision>,
     /// What happened.
@@ -56,6 +67,20 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// Whether there is nothing that must be kept: counts alone are worth no write.
+    pub const fn is_empty(&self) -> bool {
+        self.tasks.is_empty()
+            && self.forgotten.is_empty()
+            && self.nodes.is_empty()
+            && self.removed.is_empty()
+            && self.services.is_empty()
+            && self.dropped.is_empty()
+            && self.events.is_empty()
+            && self.requests.is_empty()
+            && self.tokens.is_empty()
+            && self.admissions.is_empty()
+    }
+
     /// In an order in which every row finds what it refers to, and every new task its name given up by a task
     /// that ended.
     pub(super) fn statements(&self) -> Vec<Statement> {
@@ -67,6 +92,11 @@ impl Batch {
         statements.extend(node_row::UPSERT.all(&all(&self.nodes, NodeRow::from)));
         statements.extend(task_row::UPSERT.all(&all(ended.into_iter().chain(live), TaskRow::from)));
         statements.extend(rows(REMOVE_NODES, &self.removed));
+        statements.extend(rows(DROP_SERVICES, &self.dropped));
+        statements.extend(service_row::UPSERT.all(&all(&self.services, ServiceRow::from)));
+        let versions = all(&self.versions, |(service, version)| VersionRow::new(service, version));
+        statements.extend(service_row::INSERT_VERSION.all(&versions));
+        statements.extend(rows(PRUNE_VERSIONS, &self.pruned));
         statements.extend(request_row::INSERT.all(&all(&self.requests, RequestRow::from)));
         statements.extend(decision_row::INSERT.all(&all(&self.decisions, DecisionRow::from)));
         statements.extend(event_row::INSERT.all(&all(&self.events, ManagerEventRow::from)));
@@ -110,6 +140,13 @@ const FORGET_EVENTS: &str = "DELETE FROM events WHERE task IN (SELECT value FROM
 const FORGET_TASKS: &str = "DELETE FROM tasks WHERE id IN (SELECT value FROM json_each(?))";
 
 const REMOVE_NODES: &str = "DELETE FROM nodes WHERE name IN (SELECT value FROM json_each(?))";
+
+/// Their versions go with them, by foreign keys.
+const DROP_SERVICES: &str = "DELETE FROM services WHERE name IN (SELECT value FROM json_each(?))";
+
+const PRUNE_VERSIONS: &str = "
+    DELETE FROM service_versions WHERE (service, version) IN
+        (SELECT value ->> 0, value ->> 1 FROM json_each(?))";
 
 fn all<T, R>(items: impl IntoIterator<Item = T>, row: impl Fn(T) -> R) -> Vec<R> {
     items.into_iter().map(row).collect()

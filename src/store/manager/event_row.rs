@@ -4,6 +4,8 @@ use serde::Serialize;
 use sqlx::FromRow;
 
 use crate::model::event::Event;
+use crate::model::service::ServiceName;
+use crate::store::column::{optional, text, word};
 use crate::store::event::EventRow;
 use crate::store::insert::Insert;
 use crate::store::scan::Stored;
@@ -19,6 +21,8 @@ pub struct StoredEvent {
     pub source_seq: u64,
     /// The name of the task that it is about, which may be gone when it is read; empty = none.
     pub task_name: String,
+    /// The service that it is about, or that its task belongs to.
+    pub service: Option<ServiceName>,
     /// What happened.
     pub event: Event,
 }
@@ -29,6 +33,7 @@ pub(super) struct ManagerEventRow {
     seq: u64,
     source: String,
     source_seq: u64,
+    service: Option<String>,
     #[serde(flatten)]
     #[sqlx(flatten)]
     event: EventRow,
@@ -36,7 +41,7 @@ pub(super) struct ManagerEventRow {
 
 pub(super) const INSERT: Insert = Insert {
     table: "events",
-    columns: "seq, source, source_seq, at, task, task_name, node, attempt, kind, exit_code, message",
+    columns: "seq, source, source_seq, service, at, task, task_name, node, attempt, kind, exit_code, message",
     on_conflict: "ON CONFLICT (source, source_seq) WHERE source <> 'manager' DO NOTHING",
 };
 
@@ -46,6 +51,7 @@ impl From<&StoredEvent> for ManagerEventRow {
             seq: stored.seq,
             source: stored.source.clone(),
             source_seq: stored.source_seq,
+            service: text(stored.service.as_ref()),
             event: EventRow::new(&stored.event, &stored.task_name),
         }
     }
@@ -56,6 +62,13 @@ impl Stored for ManagerEventRow {
 
     fn decode(self) -> Result<StoredEvent, String> {
         let (event, task_name) = self.event.decode()?;
-        Ok(StoredEvent { seq: self.seq, source: self.source, source_seq: self.source_seq, task_name, event })
+        Ok(StoredEvent {
+            seq: self.seq,
+            source: self.source,
+            source_seq: self.source_seq,
+            task_name,
+            service: optional("service", self.service.as_ref(), word)?,
+            event,
+        })
     }
 }

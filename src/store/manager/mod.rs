@@ -10,6 +10,7 @@ mod faults;
 mod node_row;
 mod reader;
 mod request_row;
+mod service_row;
 mod task_row;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ use crate::model::access::{Admission, Token};
 use crate::model::epoch::Epoch;
 use crate::model::id::{ClusterId, InstanceId, RequestId, TaskId};
 use crate::model::node::Node;
+use crate::model::service::Service;
 use crate::model::task::Task;
 use crate::model::time::Timestamp;
 
@@ -40,6 +42,7 @@ pub use batch::Batch;
 pub use event_row::StoredEvent;
 use node_row::NodeRow;
 pub use reader::{ManagerReader, TaskFilter};
+use service_row::{ServiceRow, VersionRow, assemble};
 use task_row::TaskRow;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/manager");
@@ -79,6 +82,10 @@ pub struct ManagerState {
     pub unreadable: Vec<Unreadable>,
     /// In the order in which they joined.
     pub nodes: Vec<Node>,
+    /// Every service with its versions, by name.
+    pub services: Vec<Service>,
+    /// Services that must be left alone. Their names are still taken.
+    pub unreadable_services: Vec<Unreadable>,
     /// Every request that was answered, its task, and the digest of what it asked.
     pub requests: Vec<(RequestId, TaskId, String)>,
     /// Every token that was given out and can be read; one that cannot is as good as none.
@@ -188,6 +195,14 @@ async fn read_state(database: &mut Database) -> Result<ManagerState, Error> {
     let tasks = scan::<TaskRow>(connection, tasks).await.map_err(failed)?;
     let nodes = "SELECT rowid AS row, * FROM nodes WHERE rowid > ?1 ORDER BY rowid LIMIT ?2";
     let nodes = scan::<NodeRow>(connection, nodes).await.map_err(failed)?;
+    let services = "SELECT rowid AS row, * FROM services WHERE rowid > ?1 ORDER BY rowid LIMIT ?2";
+    let services = scan::<ServiceRow>(connection, services).await.map_err(failed)?;
+    let versions = "
+        SELECT rowid AS row, service AS name, * FROM service_versions WHERE rowid > ?1 ORDER BY rowid LIMIT ?2";
+    let versions = scan::<VersionRow>(connection, versions).await.map_err(failed)?;
+    let damaged = services.unreadable;
+    let (services, broken) = assemble(services.items, versions.items, &versions.unreadable);
+    let services_unreadable = damaged.into_iter().chain(broken).collect();
     let requests: Vec<(String, String, String)> = sqlx::query_as("SELECT id, task, digest FROM requests")
         .fetch_all(&mut *connection)
         .await
@@ -214,6 +229,8 @@ async fn read_state(database: &mut Database) -> Result<ManagerState, Error> {
         tasks: tasks.items,
         unreadable: tasks.unreadable.into_iter().chain(nodes.unreadable).collect(),
         nodes: nodes.items,
+        unreadable_services: services_unreadable,
+        services,
         // One that cannot be read can only be asked for by an identifier that nobody has.
         requests: requests
             .into_iter()

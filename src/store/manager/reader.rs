@@ -11,6 +11,7 @@ use crate::model::decision::Decision;
 use crate::model::event::EventKind;
 use crate::model::id::{NodeName, RequestId, TaskId};
 use crate::model::request::Request;
+use crate::model::service::ServiceName;
 use crate::model::state::State;
 use crate::model::task::Task;
 use crate::store::column::word;
@@ -42,6 +43,8 @@ pub struct TaskFilter {
     pub name: Option<String>,
     /// On this node.
     pub node: Option<NodeName>,
+    /// Of this service.
+    pub service: Option<ServiceName>,
 }
 
 impl ManagerReader {
@@ -78,6 +81,9 @@ impl ManagerReader {
         }
         if let Some(node) = &filter.node {
             query.push(" AND node = ").push_bind(node.as_str().to_owned());
+        }
+        if let Some(service) = &filter.service {
+            query.push(" AND service = ").push_bind(service.as_str().to_owned());
         }
         query.push(" ORDER BY seq LIMIT ").push_bind(limit);
         self.page::<TaskRow>(query.build().fetch_all(&self.pool).await, limit)

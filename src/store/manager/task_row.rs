@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use sqlx::FromRow;
 
+use crate::model::service::Membership;
 use crate::model::task::{Observed, Predecessor, Task};
 use crate::store::column::{checksum, json, optional, text, time, to_json, verify, word};
 use crate::store::insert::Insert;
@@ -38,6 +39,12 @@ pub(super) struct TaskRow {
     moved_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ended_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    slot: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<u64>,
     revision: u64,
     state: String,
     attempt: u32,
@@ -60,7 +67,7 @@ pub(super) const UPSERT: Insert = Insert {
     table: "tasks",
     columns: "\
         seq, id, name, image, spec, pinned, desired, node, placement, former_node, former_placement, \
-        former_why, former_wanted, moved_at, ended_ms, revision, state, attempt, restarts, container, \
+        former_why, former_wanted, moved_at, ended_ms, service, slot, version, revision, state, attempt, restarts, container, \
         host_ports, exit_code, health, started_at, finished_at, observed_seq, message, created_at, \
         updated_at, checksum",
     on_conflict: "\
@@ -96,6 +103,9 @@ impl From<&Task> for TaskRow {
             former_wanted: former.map(|former| former.wanted.word().to_owned()),
             moved_at: text(task.moved_at.as_ref()),
             ended_ms: task.ended.map(|ended| u64::try_from(ended.as_millis()).unwrap_or(u64::MAX)),
+            service: task.membership.as_ref().map(|membership| membership.service.to_string()),
+            slot: task.membership.as_ref().map(|membership| to_json(&membership.slot)),
+            version: task.membership.as_ref().map(|membership| membership.version),
             revision: task.revision,
             state: task.state.word().to_owned(),
             attempt: observed.attempt,
@@ -133,17 +143,27 @@ impl TaskRow {
     }
 }
 
+impl TaskRow {
+    fn membership(&self) -> Result<Option<Membership>, String> {
+        let (Some(service), Some(slot), Some(version)) = (&self.service, &self.slot, self.version) else {
+            return Ok(None);
+        };
+        Ok(Some(Membership { service: word("service", service)?, slot: json("slot", slot)?, version }))
+    }
+}
+
 impl Stored for TaskRow {
     type Item = Task;
 
     fn decode(mut self) -> Result<Task, String> {
         verify(self.checksum.take(), &self)?;
-        let predecessor = self.predecessor()?;
+        let (predecessor, membership) = (self.predecessor()?, self.membership()?);
         Ok(Task {
             seq: self.seq,
             id: word("id", &self.id)?,
             spec: Arc::new(json("spec", &self.spec)?),
             pinned: optional("pinned", self.pinned.as_ref(), word)?,
+            membership,
             desired: word("desired", &self.desired)?,
             node: optional("node", self.node.as_ref(), word)?,
             placement: self.placement,

@@ -45,6 +45,7 @@ impl Fixture {
 
 fn stored(seq: u64, source: &str, source_seq: u64, task: Option<&Task>) -> StoredEvent {
     StoredEvent {
+        service: None,
         seq,
         source: source.to_owned(),
         source_seq,
@@ -474,8 +475,8 @@ const BREACHES: &[(&str, &str)] = &[
     ("UPDATE events SET kind = 'surprise'", "FOREIGN KEY"),
     ("UPDATE events SET at = 'now'", "at GLOB"),
     ("UPDATE events SET attempt = -1", "attempt"),
-    ("INSERT INTO events SELECT 9, source, source_seq, at, task, task_name, node, attempt, kind, exit_code, message
-        FROM events", "UNIQUE constraint failed: events.source, events.source_seq"),
+    ("INSERT INTO events
+        SELECT 9, source, source_seq, at, task, task_name, node, attempt, kind, exit_code, message, service FROM events", "UNIQUE constraint failed: events.source, events.source_seq"),
     ("DELETE FROM event_kinds WHERE word = 'exited'", "FOREIGN KEY"),
 ];
 

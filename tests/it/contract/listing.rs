@@ -116,6 +116,15 @@ async fn the_document_of_the_api_lists_every_route_and_every_route_is_there() {
         "DELETE /nodes/{name}",
         "GET /rebalance",
         "POST /rebalance",
+        "GET /services",
+        "POST /services",
+        "GET /services/{name}",
+        "PUT /services/{name}",
+        "DELETE /services/{name}",
+        "GET /services/{name}/versions",
+        "POST /services/{name}/scale",
+        "POST /services/{name}/rollback",
+        "POST /services/{name}/rollout",
         "POST /nodes/{name}/tasks",
         "POST /nodes/{name}/certificate",
         "POST /join",
@@ -156,7 +165,7 @@ async fn the_document_of_the_api_lists_every_route_and_every_route_is_there() {
 async fn the_document_names_every_field_that_can_be_sent() {
     /// What only orc knows, and ignores when it is sent.
     const READ_ONLY: &str = "ContainerID StartsAt FinishedAt CreatedAt UpdatedAt RestartCount HostPorts Node Attempt \
-        ExitCode Health Message";
+        ExitCode Health Message Service Slot";
     let orc = TestOrc::start().await;
     let document = orc.get("/openapi.json").await;
     let fields = |schema: &str| {

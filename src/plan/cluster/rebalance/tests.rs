@@ -66,6 +66,8 @@ fn cluster(scheduler: SchedulerKind, nodes: &[&str], tasks: &[(&str, Value)]) ->
         }
     };
     let restored = Restored {
+        services: Vec::new(),
+        unreadable_services: Vec::new(),
         id: ClusterId::MIN,
         epoch: 1,
         revision: tasks.len() as u64,
@@ -338,6 +340,8 @@ fn it_goes_on_after_a_restart_of_the_manager_and_the_number_of_moves_is_kept() {
     assert_eq!(world.plan(), [EventKind::Moved]);
     let former = &world.cluster;
     let restored = Restored {
+        services: Vec::new(),
+        unreadable_services: Vec::new(),
         id: former.id,
         epoch: 2,
         revision: former.revision(),

@@ -40,6 +40,8 @@ fn a_later_revision_alone_is_later_history() {
 fn with_epochs(epochs: &[Epoch], revision: u64) -> World {
     let now = World::new().now;
     let restored = Restored {
+        services: Vec::new(),
+        unreadable_services: Vec::new(),
         id: ClusterId::MIN,
         epoch: epochs.last().unwrap().number,
         epochs: epochs.to_vec(),

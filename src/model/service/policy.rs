@@ -1,30 +1,8 @@
-//! A service: what a user wants running as several tasks of one specification, and how it changes from one version to the next.
+//! How a service goes from one version to the next.
 
-use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-
-use super::id::NodeName;
-
-/// One place of a service, in which one of its tasks runs.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Slot {
-    /// Of a replicated service: from 1 to the number of replicas.
-    Number(u32),
-    /// Of a global service: the node.
-    Node(NodeName),
-}
-
-impl fmt::Display for Slot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Number(number) => number.fmt(f),
-            Self::Node(node) => node.fmt(f),
-        }
-    }
-}
 
 /// How tasks of one version make room for those of the next.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,8 +12,8 @@ pub struct UpdatePolicy {
     pub parallelism: u32,
     /// Between the end of one slot's change and the begin of the next, milliseconds.
     pub delay_ms: u64,
-    /// Which comes first, the new task or the end of the old one.
-    pub order: Order,
+    /// Which comes first, the new task or the end of the old one; `None` = as two tasks of it can share what they need.
+    pub order: Option<Order>,
     /// A new task counts once it was ready for so long, milliseconds.
     pub monitor_ms: u64,
     /// A new task that is not ready after so long has failed, milliseconds.
@@ -49,11 +27,10 @@ pub struct UpdatePolicy {
 }
 
 /// Which comes first in a slot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Order {
     /// The new task is ready before the old one is stopped: no moment without it, and for a while one more.
-    #[default]
     StartFirst,
     /// The old task has stopped before the new one is started: for what both need and cannot share.
     StopFirst,
@@ -77,12 +54,33 @@ impl Default for UpdatePolicy {
         Self {
             parallelism: 1,
             delay_ms: 0,
-            order: Order::default(),
+            order: None,
             monitor_ms: 5_000,
             deadline_ms: 600_000,
             max_failure_ratio: 0.0,
             on_failure: OnFailure::default(),
             canary: 0,
+        }
+    }
+}
+
+impl Order {
+    /// The word in JSON.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::StartFirst => "start-first",
+            Self::StopFirst => "stop-first",
+        }
+    }
+}
+
+impl OnFailure {
+    /// The word in JSON.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Rollback => "rollback",
+            Self::Pause => "pause",
+            Self::Continue => "continue",
         }
     }
 }

@@ -1,0 +1,87 @@
+//! What users do with services, and what they see of them.
+
+use super::keeper::Keeper;
+use super::message::{Answer, Message, Refused};
+use super::{Manager, Trouble};
+use crate::model::service::ServiceName;
+use crate::model::time::Now;
+use crate::plan::cluster::ServiceStanding;
+use crate::plan::cluster::change::{Change, Refusal, ServiceChange};
+use crate::wire::service::{Service as ServiceView, Version as VersionView};
+
+impl Manager {
+    /// Writes down what a user says of a service, and tells how it is then.
+    pub async fn change_service(&self, change: ServiceChange) -> Result<(), Trouble> {
+        self.ask(Message::Service { change }).await.map(drop)
+    }
+
+    /// The services, by name.
+    pub async fn services(&self) -> Result<Vec<ServiceView>, Trouble> {
+        match self.ask(Message::Services).await? {
+            Answer::Services(services) => Ok(services),
+            _ => Err(Trouble::Stopping),
+        }
+    }
+
+    /// One service.
+    pub async fn service(&self, service: ServiceName) -> Result<ServiceView, Trouble> {
+        match self.ask(Message::ServiceOf { service }).await? {
+            Answer::Service(service) => Ok(*service),
+            _ => Err(Trouble::Stopping),
+        }
+    }
+
+    /// The versions of a service that are kept, oldest first.
+    pub async fn versions(&self, service: ServiceName) -> Result<Vec<VersionView>, Trouble> {
+        match self.ask(Message::Versions { service }).await? {
+            Answer::Versions(versions) => Ok(versions),
+            _ => Err(Trouble::Stopping),
+        }
+    }
+}
+
+impl Keeper {
+    pub(super) fn change_service(&mut self, change: &ServiceChange, now: Now) -> Answer {
+        if self.store.is_tight() && !matches!(change, ServiceChange::Remove { .. }) {
+            return Answer::Refused(Refused::OutOfSpace(
+                "the disk of the manager's database is full: no service is changed until there is room; removing \
+                 goes on"
+                    .to_owned(),
+            ));
+        }
+        match self.decide(&Change::Service(change.clone()), now) {
+            Ok(_) => Answer::Done,
+            Err(refusal) => Answer::Refused(Refused::Rule(refusal)),
+        }
+    }
+
+    pub(super) fn services(&self, now: Now) -> Vec<ServiceView> {
+        let names = self.cluster.services().map(|service| &service.name);
+        names
+            .filter_map(|name| self.cluster.service(name, now.moment))
+            .map(|standing| view(&standing))
+            .collect()
+    }
+
+    pub(super) fn service(&self, name: &ServiceName, now: Now) -> Answer {
+        let standing = self.cluster.service(name, now.moment);
+        standing.map_or_else(
+            || Answer::Refused(Refused::Rule(Refusal::UnknownService(name.clone()))),
+            |standing| Answer::Service(Box::new(view(&standing))),
+        )
+    }
+
+    pub(super) fn versions(&self, name: &ServiceName) -> Answer {
+        self.cluster.service_of(name).map_or_else(
+            || Answer::Refused(Refused::Rule(Refusal::UnknownService(name.clone()))),
+            |service| {
+                let version = |version| VersionView::new(service, version);
+                Answer::Versions(service.versions.values().map(|one| version(one)).collect())
+            },
+        )
+    }
+}
+
+fn view(standing: &ServiceStanding<'_>) -> ServiceView {
+    ServiceView::new(standing.service, &standing.progress, &standing.tasks)
+}

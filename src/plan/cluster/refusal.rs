@@ -1,0 +1,145 @@
+//! Why a user's change of the cluster cannot be made.
+
+use crate::model::id::{NodeName, RequestId, TaskId};
+use crate::model::service::ServiceName;
+
+/// Why a user's change cannot be made. Nothing has changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Another live task has the name.
+    #[error(
+        "the name {name:?} is in use by the live task {holder}; stop that one first, or choose another name"
+    )]
+    NameTaken {
+        /// The name.
+        name: String,
+        /// Who has it.
+        holder: TaskId,
+    },
+    /// There is a task with this ID.
+    #[error(
+        "a task with the ID {0} exists already; send the TaskEvent that made it again, or choose another Task.ID"
+    )]
+    TaskExists(TaskId),
+    /// The request's ID was used for something else.
+    #[error(
+        "a TaskEvent with the ID {0} was accepted before and asked for something else; choose another ID"
+    )]
+    RequestReused(RequestId),
+    /// There is no such task.
+    #[error("no task has the ID {0}")]
+    UnknownTask(TaskId),
+    /// There is no such node.
+    #[error("no node is called {0}; `orc node ls` lists them")]
+    UnknownNode(NodeName),
+    /// A node lives.
+    #[error(
+        "{0} is still heard of: end its worker first, or drain it with `orc node drain {0}`; with force it is \
+         removed all the same, and its tasks run elsewhere"
+    )]
+    NodeLives(NodeName),
+    /// A node that is gone has tasks.
+    #[error(
+        "{node} is not heard of, but {tasks} live tasks are on it: with force they are taken for stopped there and run \
+         elsewhere; do that only when that machine is off for good"
+    )]
+    NodeHasTasks {
+        /// Which node.
+        node: NodeName,
+        /// How many.
+        tasks: u32,
+    },
+    /// The last node would take no tasks any more.
+    #[error(
+        "{node} is the last node that takes tasks: its {tasks} live tasks could go nowhere. Let another node join or \
+         activate one first; with force it is closed all the same"
+    )]
+    LastNode {
+        /// Which node.
+        node: NodeName,
+        /// How many it has.
+        tasks: u32,
+    },
+    /// The database went back in time.
+    #[error("{0}")]
+    SafeMode(String),
+    /// Nothing is wrong with the database.
+    #[error("this manager's history is the latest that any worker knows: there is nothing to accept")]
+    NothingToAccept,
+    /// Another worker has the same identity.
+    #[error(
+        "another worker speaks for {0} already: two with one identity cannot both run its tasks. End one of them; on \
+         a copied machine, remove the worker's database and let it join under a name of its own"
+    )]
+    NodeTwice(NodeName),
+    /// There is no such service.
+    #[error("no service is called {0}; `orc service ls` lists them")]
+    UnknownService(ServiceName),
+    /// There is one of that name.
+    #[error("a service is called {0} already: change that one, or choose another name")]
+    ServiceExists(ServiceName),
+    /// One of that name is damaged.
+    #[error(
+        "the service {0} is in the database and cannot be read, so nothing is done about it: orc's log says why"
+    )]
+    UnreadableService(ServiceName),
+    /// It is on its way out.
+    #[error(
+        "{service} was removed, and {tasks} of its tasks are still ending: the name is free once they have"
+    )]
+    ServiceLeaves {
+        /// Which.
+        service: ServiceName,
+        /// How many.
+        tasks: usize,
+    },
+    /// Somebody else has changed it meanwhile.
+    #[error(
+        "{service} is not at version {expected} any more: version {version} was made meanwhile, by {by}. Look at what it \
+         is now, and send your change on top of that"
+    )]
+    ServiceChanged {
+        /// Which.
+        service: ServiceName,
+        /// What the user took it to be.
+        expected: u64,
+        /// What it is.
+        version: u64,
+        /// Who made that.
+        by: String,
+    },
+    /// It has no number of tasks.
+    #[error("{service} is of the mode {mode}: only a replicated service has a number of tasks to change")]
+    NotReplicated {
+        /// Which.
+        service: ServiceName,
+        /// Of which mode.
+        mode: &'static str,
+    },
+    /// A version is not kept, or never was.
+    #[error("{service} has no version {version} to bring back; it has {}", numbers(.kept))]
+    UnknownVersion {
+        /// Of which.
+        service: ServiceName,
+        /// The version.
+        version: u64,
+        /// Those that there are.
+        kept: Vec<u64>,
+    },
+    /// It has only one version.
+    #[error("{0} has no version before this one to bring back")]
+    NoVersionBefore(ServiceName),
+    /// A field's value is not possible.
+    #[error("{0}")]
+    BadSpec(String),
+    /// No node that there is could ever run its tasks.
+    #[error("no node could ever run it, even if it ran nothing else: {0}")]
+    NeverFits(String),
+    /// A rollout cannot go on like that.
+    #[error("{0}")]
+    NothingToSteer(String),
+}
+
+fn numbers(numbers: &[u64]) -> String {
+    numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}

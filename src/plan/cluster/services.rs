@@ -1,0 +1,197 @@
+//! The services by name, with their tasks, and which of them to look at next.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::model::id::TaskId;
+use crate::model::service::{Mode, Service, ServiceName};
+use crate::model::spec::Failover;
+use crate::model::state::{Desired, State};
+use crate::model::task::Task;
+use crate::model::time::Moment;
+
+/// One that is on its way, or that depends on which nodes there are, is looked at so often without anything having
+/// changed of it.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// Every service.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Services {
+    all: BTreeMap<ServiceName, Managed>,
+    /// Changed since the planner looked.
+    stirred: BTreeSet<ServiceName>,
+    /// Those for which time alone may bring something.
+    restless: BTreeSet<ServiceName>,
+    /// Those that are there and cannot be read: nothing is done about them.
+    unreadable: BTreeSet<ServiceName>,
+}
+
+/// A service and what is derived of it.
+#[derive(Debug, Clone)]
+pub struct Managed {
+    /// What the store keeps of it.
+    pub service: Service,
+    /// Its tasks that live or hold a slot, and how each has done so far.
+    pub(super) tasks: BTreeMap<TaskId, Trial>,
+    /// When the planner looked at it last.
+    looked_at: Option<Moment>,
+    /// Slots that were what they should be at the last look.
+    pub(super) done: usize,
+    /// When one became that last, on the way to the wanted version.
+    pub(super) last_done: Option<Moment>,
+}
+
+/// How a task does under its present placement. Not stored: a manager that starts begins each trial anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Trial {
+    placement: u32,
+    /// Restarts before this placement; `None` = not known before it runs.
+    restarts: Option<u32>,
+    /// Wanted since then.
+    pub(super) since: Moment,
+    /// It gets traffic, without a break since then.
+    pub(super) ready: Option<Moment>,
+    /// It ended and began anew, or was ready and is not any more.
+    pub(super) has_failed: bool,
+    /// Its node is heard of, or it has none.
+    is_heard: bool,
+}
+
+impl Trial {
+    pub(super) const fn new(placement: u32, now: Moment) -> Self {
+        // Who is placed for the first time has nothing behind it. Who has moved brings along what was elsewhere.
+        let restarts = if placement <= 1 { Some(0) } else { None };
+        Self { placement, restarts, since: now, ready: None, has_failed: false, is_heard: true }
+    }
+
+    /// Learns how its task is. `is_heard`: its node is heard of, or it has none.
+    pub(super) fn learn(&mut self, task: &Task, is_heard: bool, now: Moment) {
+        if self.placement != task.placement {
+            let was_waiting = self.placement == 0;
+            *self =
+                Self { since: if was_waiting { self.since } else { now }, ..Self::new(task.placement, now) };
+        }
+        if task.state == State::Running {
+            self.restarts.get_or_insert(task.observed.restarts);
+        }
+        self.is_heard = is_heard;
+        let is_ready = is_heard && task.is_ready();
+        let has_restarted = self.restarts.is_some_and(|before| task.observed.restarts > before);
+        self.has_failed |= has_restarted || (is_heard && self.ready.is_some() && !is_ready);
+        self.ready = is_ready.then(|| self.ready.unwrap_or(now));
+    }
+
+    /// Whether a task that was asked to stop is past waiting for: nobody hears of its node, which ends it should it come
+    /// back. What may run only once is waited for.
+    pub(super) fn is_out_of_reach(&self, task: &Task) -> bool {
+        !self.is_heard && task.spec.failover == Failover::Available
+    }
+
+    /// Of a task of a version that has shown that it works, what happens to it tells nothing about the version.
+    pub(super) fn forgive(&mut self, task: &Task) {
+        self.restarts = self.restarts.map(|_| task.observed.restarts);
+        self.has_failed = false;
+    }
+}
+
+impl Services {
+    /// None yet, and these are nobody's to make.
+    pub(super) fn leaving_alone(unreadable: Vec<ServiceName>) -> Self {
+        Self { unreadable: unreadable.into_iter().collect(), ..Self::default() }
+    }
+
+    /// Whether a service is there and cannot be read.
+    pub(super) fn is_unreadable(&self, name: &ServiceName) -> bool {
+        self.unreadable.contains(name)
+    }
+
+    pub(super) fn get(&self, name: &ServiceName) -> Option<&Managed> {
+        self.all.get(name)
+    }
+
+    /// A service, to change it.
+    pub(super) fn get_mut(&mut self, name: &ServiceName) -> Option<&mut Managed> {
+        let managed = self.all.get_mut(name)?;
+        self.stirred.insert(name.clone());
+        Some(managed)
+    }
+
+    pub(super) fn values(&self) -> impl Iterator<Item = &Managed> {
+        self.all.values()
+    }
+
+    pub(super) fn insert(&mut self, service: Service) {
+        self.stirred.insert(service.name.clone());
+        let name = service.name.clone();
+        let managed = Managed { service, tasks: BTreeMap::new(), looked_at: None, done: 0, last_done: None };
+        self.all.insert(name, managed);
+    }
+
+    pub(super) fn remove(&mut self, name: &ServiceName) {
+        self.all.remove(name);
+        self.stirred.remove(name);
+        self.restless.remove(name);
+    }
+
+    /// Enters a task of a service: one that lives, or that holds its slot although it has ended.
+    pub(super) fn enter(&mut self, task: &Task, now: Moment) {
+        let Some(membership) = &task.membership else { return };
+        if task.state.is_final() && task.desired == Desired::Stop {
+            return;
+        }
+        if let Some(managed) = self.get_mut(&membership.service) {
+            managed.tasks.insert(task.id, Trial::new(task.placement, now));
+        }
+    }
+
+    /// Takes note that a task of a service has changed, or is no more.
+    pub(super) fn stir(&mut self, task: &Task) {
+        let Some(membership) = &task.membership else { return };
+        let Some(managed) = self.get_mut(&membership.service) else { return };
+        if task.state.is_final() && task.desired == Desired::Stop {
+            managed.tasks.remove(&task.id);
+        }
+    }
+
+    /// Takes note that a task of a service is forgotten.
+    pub(super) fn leave(&mut self, task: &Task) {
+        let Some(membership) = &task.membership else { return };
+        if let Some(managed) = self.get_mut(&membership.service) {
+            managed.tasks.remove(&task.id);
+        }
+    }
+
+    /// The services to look at now.
+    pub(super) fn take_due(&mut self, now: Moment) -> BTreeSet<ServiceName> {
+        let mut due = std::mem::take(&mut self.stirred);
+        let is_due = |name: &&ServiceName| {
+            let looked_at = self.all.get(*name).and_then(|managed| managed.looked_at);
+            looked_at.is_none_or(|at| now.since(at) >= LOOK_EVERY)
+        };
+        due.extend(self.restless.iter().filter(is_due).cloned());
+        due
+    }
+
+    /// Notes how many slots of a service are what they should be.
+    pub(super) fn note_done(&mut self, name: &ServiceName, done: usize, now: Moment) {
+        let Some(managed) = self.all.get_mut(name) else { return };
+        if done > managed.done && !managed.service.is_settled() {
+            managed.last_done = Some(now);
+        }
+        managed.done = done;
+    }
+
+    /// A service that is being looked at: that stirs nothing.
+    pub(super) fn look_at(&mut self, name: &ServiceName, now: Moment) -> Option<&mut Managed> {
+        let managed = self.all.get_mut(name)?;
+        managed.looked_at = Some(now);
+        let service = &managed.service;
+        let is_on_its_way = !service.is_settled() && !service.is_paused;
+        if is_on_its_way || service.wanted().spec.mode == Mode::Global {
+            self.restless.insert(name.clone());
+        } else {
+            self.restless.remove(name);
+        }
+        Some(managed)
+    }
+}

@@ -1,0 +1,390 @@
+//! Services in a cluster whose workers do what they are told, unless a task's image is bad.
+
+use super::*;
+use crate::model::service::{Job, Mode, OnFailure, Order, ServiceName, ServiceSpec, Stage, UpdatePolicy};
+use crate::plan::cluster::change::{Expected, NodePatch, ServiceChange, Steer, Word};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn web() -> ServiceName {
+    "web".parse().unwrap()
+}
+
+fn service(image: &str, mode: Mode) -> ServiceSpec {
+    let task = serde_json::json!({ "Name": "web", "Image": image, "RestartPolicy": "always" });
+    ServiceSpec {
+        mode,
+        task: Arc::new(serde_json::from_value(task).unwrap()),
+        update: UpdatePolicy::default(),
+        rollback: UpdatePolicy::default(),
+        labels: std::collections::BTreeMap::new(),
+    }
+}
+
+fn replicated(image: &str, replicas: u32) -> ServiceSpec {
+    service(image, Mode::Replicated(replicas))
+}
+
+impl World {
+    fn word(&self, expected: Expected) -> Word {
+        Word { service: web(), expected, by: "ada".to_owned(), at: self.now.wall }
+    }
+
+    fn set(&mut self, expected: Expected, spec: &ServiceSpec) -> Result<Applied, Refusal> {
+        let word = self.word(expected);
+        self.change(ServiceChange::Set { word, spec: Box::new(spec.clone()) })
+    }
+
+    fn steer(&mut self, how: Steer) -> Result<Applied, Refusal> {
+        let word = self.word(Expected::Anything);
+        self.change(ServiceChange::Steer { word, how })
+    }
+
+    fn change(&mut self, change: ServiceChange) -> Result<Applied, Refusal> {
+        self.apply(&Change::Service(change))
+    }
+
+    /// Decides, and has the workers do it; then a second passes, in which every worker that is not in `silent` is heard.
+    fn second(&mut self, silent: &[u8]) {
+        for _ in 0..4 {
+            for change in reconcile(&mut self.cluster, Patience::default(), self.now) {
+                self.apply(&change).unwrap();
+            }
+        }
+        let workers: Vec<u8> =
+            (1..=9).filter(|number| self.cluster.node(&worker(*number)).is_some()).collect();
+        for number in workers.into_iter().filter(|number| !silent.contains(number)) {
+            self.hear(number);
+            let member = self.cluster.node(&worker(number)).unwrap();
+            let ids: Vec<TaskId> = member.assigned.values().copied().collect();
+            for id in ids {
+                self.work(id);
+            }
+        }
+        self.now = Now { moment: self.now.moment + SECOND, wall: self.now.wall.after(SECOND) };
+    }
+
+    /// What a worker does about a task within a second.
+    fn work(&mut self, id: TaskId) {
+        let task = self.cluster.task(id).unwrap().clone();
+        let is_bad = task.spec.image == "bad";
+        let (state, restarts) = match (task.desired, task.state) {
+            (_, state) if state.is_final() => return,
+            (Desired::Stop, _) => (State::Completed, task.observed.restarts),
+            (Desired::Run, _) if task.spec.image == "once" => (State::Completed, 0),
+            (Desired::Run, _) if task.spec.image == "never" => (State::Failed, 0),
+            (Desired::Run, State::Scheduled) => (State::Running, task.observed.restarts),
+            (Desired::Run, _) if is_bad => (State::Scheduled, task.observed.restarts + 1),
+            (Desired::Run, _) => return,
+        };
+        let observed = Observed { seq: task.observed.seq + 1, restarts, attempt: 1, ..task.observed };
+        let message = if is_bad { "exited with 1" } else { "" }.to_owned();
+        let report = Report { task: id, placement: task.placement, state, observed, message };
+        let node = task.node.unwrap();
+        self.apply(&Change::Report { node, report }).unwrap();
+    }
+
+    fn seconds(&mut self, count: u32) {
+        for _ in 0..count {
+            self.second(&[]);
+        }
+    }
+
+    fn service(&self) -> &Service {
+        self.cluster.service_of(&web()).unwrap()
+    }
+
+    /// Names of the tasks that are wanted and have not ended.
+    fn live(&self) -> Vec<&str> {
+        let live = self.cluster.tasks().filter(|task| task.desired == Desired::Run && !task.state.is_final());
+        let mut names: Vec<&str> = live.map(|task| task.spec.name.as_str()).collect();
+        names.sort_unstable();
+        names
+    }
+
+    fn ready(&self) -> usize {
+        self.cluster.tasks().filter(|task| task.desired == Desired::Run && task.is_ready()).count()
+    }
+
+    /// A manager that was killed, with what it had written.
+    fn killed(&mut self) {
+        let cluster = &self.cluster;
+        let restored = Restored {
+            services: cluster.services().cloned().collect(),
+            unreadable_services: Vec::new(),
+            id: cluster.id,
+            epoch: cluster.epoch + 1,
+            revision: cluster.revision(),
+            epochs: Vec::new(),
+            lived: Duration::ZERO,
+            next_seq: cluster.next_seq,
+            tasks: cluster.tasks().cloned().collect(),
+            nodes: cluster.nodes().map(|member| member.node.clone()).collect(),
+            requests: Vec::new(),
+            rebalance: 0,
+            unreadable: Vec::new(),
+        };
+        self.cluster = Cluster::restore(restored, SchedulerKind::Roundrobin, self.now);
+    }
+}
+
+#[test]
+fn a_service_gets_its_tasks_on_different_nodes_and_is_settled_once_they_have_run_for_a_while() {
+    let mut world = World::with_workers(3);
+    world.set(Expected::Absent, &replicated("good", 3)).unwrap();
+    world.seconds(2);
+    assert_eq!(world.live(), ["web.1.v1", "web.2.v1", "web.3.v1"]);
+    let nodes: BTreeSet<_> = world.cluster.tasks().filter_map(|task| task.node.clone()).collect();
+    assert_eq!(nodes.len(), 3);
+    assert_eq!(world.service().stable, None, "they have not run for long enough");
+    world.seconds(6);
+    assert_eq!(world.service().stable, Some(1));
+    assert_eq!(world.service().message, "version 1 runs in every slot");
+}
+
+#[test]
+fn an_update_takes_one_after_the_other_and_is_never_without_one() {
+    let mut world = World::with_workers(2);
+    world.set(Expected::Absent, &replicated("good", 3)).unwrap();
+    world.seconds(8);
+    world.set(Expected::Version(1), &replicated("better", 3)).unwrap();
+    for _ in 0..40 {
+        world.second(&[]);
+        assert!(world.ready() >= 3, "{:?}", world.live());
+        assert!(world.live().len() <= 4, "{:?}", world.live());
+    }
+    assert_eq!(world.live(), ["web.1.v2", "web.2.v2", "web.3.v2"]);
+    assert_eq!(world.service().stable, Some(2));
+}
+
+#[test]
+fn a_manager_that_is_killed_at_any_second_of_an_update_goes_on_with_it() {
+    for kill_at in 0..30 {
+        let mut world = World::with_workers(2);
+        world.set(Expected::Absent, &replicated("good", 2)).unwrap();
+        world.seconds(8);
+        world.set(Expected::Anything, &replicated("better", 2)).unwrap();
+        for second in 0..60 {
+            if second == kill_at {
+                world.killed();
+            }
+            world.second(&[]);
+            assert!(world.ready() >= 2, "killed after {kill_at} s: {:?}", world.live());
+        }
+        assert_eq!(world.live(), ["web.1.v2", "web.2.v2"], "killed after {kill_at} s");
+        assert_eq!(world.service().stable, Some(2));
+    }
+}
+
+#[test]
+fn a_version_that_fails_is_rolled_back_by_a_new_version_and_the_good_tasks_stay() {
+    let mut world = World::with_workers(2);
+    world.set(Expected::Absent, &replicated("good", 3)).unwrap();
+    world.seconds(8);
+    let good: Vec<TaskId> = world.cluster.tasks().map(|task| task.id).collect();
+    world.set(Expected::Version(1), &replicated("bad", 3)).unwrap();
+    world.seconds(20);
+    let service = world.service();
+    assert_eq!((service.wanted().number, service.wanted().restores, service.stable), (3, Some(1), Some(3)));
+    assert_eq!(service.wanted().by, "orc");
+    let why = &service.wanted().why;
+    assert!(why.starts_with("brings version 1 back: 1 of 3 tasks of version 2 failed"), "{why}");
+    assert!(why.ends_with("web.1.v2 says: exited with 1"), "{why}");
+    assert_eq!(world.live(), ["web.1.v1", "web.2.v1", "web.3.v1"]);
+    assert!(good.iter().all(|id| world.cluster.task(*id).unwrap().desired == Desired::Run));
+}
+
+#[test]
+fn a_first_version_that_fails_is_held_and_tried_again_when_somebody_says_so() {
+    let mut world = World::with_workers(1);
+    world.set(Expected::Absent, &replicated("bad", 1)).unwrap();
+    world.seconds(5);
+    assert!(world.service().is_paused);
+    assert!(world.service().message.starts_with("version 1 is held: 1 of 1"), "{}", world.service().message);
+    let first = world.cluster.tasks().next().unwrap().id;
+    world.steer(Steer::Resume).unwrap();
+    world.seconds(2);
+    assert_eq!(world.cluster.task(first).unwrap().desired, Desired::Stop);
+    assert_eq!(world.cluster.tasks().count(), 2);
+}
+
+#[test]
+fn with_pause_and_continue_no_version_comes_back() {
+    for (on_failure, live) in [(OnFailure::Pause, 3), (OnFailure::Continue, 2)] {
+        let mut world = World::with_workers(1);
+        world.set(Expected::Absent, &replicated("good", 2)).unwrap();
+        world.seconds(8);
+        let mut bad = replicated("bad", 2);
+        bad.update.on_failure = on_failure;
+        world.set(Expected::Anything, &bad).unwrap();
+        world.seconds(40);
+        assert_eq!(world.service().wanted().number, 2);
+        assert_eq!(world.live().len(), live, "{:?}", world.live());
+        assert_eq!(world.service().is_paused, on_failure == OnFailure::Pause);
+    }
+}
+
+#[test]
+fn a_node_that_is_lost_in_an_update_is_no_failure_of_the_version() {
+    let mut world = World::with_workers(3);
+    world.set(Expected::Absent, &replicated("good", 3)).unwrap();
+    world.seconds(8);
+    world.set(Expected::Anything, &replicated("better", 3)).unwrap();
+    world.seconds(3);
+    let begun = world.cluster.tasks().find(|task| task.spec.image == "better").unwrap();
+    let lost: u8 = begun.node.as_ref().unwrap().as_str().trim_start_matches("worker-").parse().unwrap();
+    for _ in 0..90 {
+        world.second(&[lost]);
+    }
+    assert_eq!(world.live(), ["web.1.v2", "web.2.v2", "web.3.v2"]);
+    assert_eq!(world.service().stable, Some(2));
+}
+
+#[test]
+fn two_who_change_a_service_at_a_time_never_undo_each_others_work() {
+    let mut world = World::with_workers(1);
+    world.set(Expected::Absent, &replicated("good", 1)).unwrap();
+    world.set(Expected::Version(1), &replicated("better", 1)).unwrap();
+    let refused = world.set(Expected::Version(1), &replicated("other", 1)).unwrap_err();
+    assert!(refused.to_string().contains("version 2 was made meanwhile, by ada"), "{refused}");
+    assert_eq!(world.set(Expected::Version(1), &replicated("better", 1)), Ok(Applied::Ignored), "sent again");
+    assert_eq!(world.set(Expected::Absent, &replicated("x", 1)), Err(Refusal::ServiceExists(web())));
+    assert_eq!(world.service().wanted().number, 2);
+}
+
+#[test]
+fn a_scale_is_a_version_that_replaces_nothing() {
+    let mut world = World::with_workers(1);
+    world.set(Expected::Absent, &replicated("good", 1)).unwrap();
+    world.seconds(8);
+    for (replicas, live) in [(3, &["web.1.v1", "web.2.v1", "web.3.v1"][..]), (1, &["web.1.v1"])] {
+        let scale = ServiceChange::Scale { word: world.word(Expected::Anything), replicas };
+        world.change(scale).unwrap();
+        world.seconds(2);
+        assert_eq!(world.live(), live);
+    }
+    assert_eq!(world.service().wanted().why, "scaled from 3 to 1");
+    assert_eq!(world.service().stable, Some(3));
+}
+
+#[test]
+fn a_canary_waits_to_be_promoted_and_a_pause_to_be_ended() {
+    let mut world = World::with_workers(1);
+    world.set(Expected::Absent, &replicated("good", 3)).unwrap();
+    world.seconds(8);
+    let mut better = replicated("better", 3);
+    better.update.canary = 1;
+    world.set(Expected::Anything, &better).unwrap();
+    world.seconds(30);
+    assert_eq!(world.live(), ["web.1.v2", "web.2.v1", "web.3.v1"]);
+    assert_eq!(world.service().stage, Stage::Canary);
+    world.steer(Steer::Promote).unwrap();
+    world.steer(Steer::Pause).unwrap();
+    world.seconds(30);
+    assert_eq!(world.live(), ["web.1.v2", "web.2.v1", "web.3.v1"]);
+    world.steer(Steer::Resume).unwrap();
+    world.seconds(30);
+    assert_eq!(world.live(), ["web.1.v2", "web.2.v2", "web.3.v2"]);
+    for how in [Steer::Pause, Steer::Resume, Steer::Promote] {
+        assert!(matches!(world.steer(how), Err(Refusal::NothingToSteer(_))), "{how:?}");
+    }
+}
+
+#[test]
+fn stop_first_has_never_two_in_a_slot() {
+    let mut world = World::with_workers(1);
+    let mut good = replicated("good", 2);
+    good.update.order = Some(Order::StopFirst);
+    world.set(Expected::Absent, &good).unwrap();
+    world.seconds(8);
+    let better = ServiceSpec { task: replicated("better", 2).task, ..good };
+    world.set(Expected::Anything, &better).unwrap();
+    for _ in 0..40 {
+        world.second(&[]);
+        let there = world.cluster.tasks().filter(|task| !task.state.is_final()).count();
+        assert!(there <= 2 && world.ready() >= 1, "{:?}", world.live());
+    }
+    assert_eq!(world.live(), ["web.1.v2", "web.2.v2"]);
+}
+
+#[test]
+fn a_global_service_is_on_every_node_that_is_not_drained() {
+    let mut world = World::with_workers(2);
+    world.set(Expected::Absent, &service("good", Mode::Global)).unwrap();
+    world.seconds(2);
+    assert_eq!(world.live(), ["web.worker-1.v1", "web.worker-2.v1"]);
+    world.hear(3);
+    world.seconds(2);
+    assert_eq!(world.live(), ["web.worker-1.v1", "web.worker-2.v1", "web.worker-3.v1"]);
+    let patch =
+        NodePatch { availability: Some(crate::model::node::Availability::Drain), ..NodePatch::default() };
+    world.apply(&Change::SetNode { node: worker(1), patch }).unwrap();
+    world.seconds(2);
+    assert_eq!(world.live(), ["web.worker-2.v1", "web.worker-3.v1"]);
+}
+
+#[test]
+fn a_job_runs_each_slot_once_and_is_complete() {
+    let mut world = World::with_workers(1);
+    world.set(Expected::Absent, &service("once", Mode::Job(Job { completions: 3, parallelism: 1 }))).unwrap();
+    world.seconds(12);
+    assert_eq!(world.service().stable, Some(1));
+    assert_eq!(world.cluster.tasks().count(), 3);
+    world.killed();
+    world.seconds(5);
+    assert_eq!(world.cluster.tasks().count(), 3, "what is complete is not begun anew");
+}
+
+#[test]
+fn a_job_that_fails_is_held_and_says_why() {
+    let mut world = World::with_workers(1);
+    world
+        .set(Expected::Absent, &service("never", Mode::Job(Job { completions: 1, parallelism: 0 })))
+        .unwrap();
+    world.seconds(5);
+    assert!(world.service().is_paused);
+    assert_eq!(world.service().message, "version 1 is held: 1 of 1 tasks of version 1 failed");
+    world.seconds(5);
+    assert_eq!(world.cluster.tasks().count(), 1);
+}
+
+#[test]
+fn a_removed_service_keeps_its_name_until_its_tasks_have_gone() {
+    let mut world = World::with_workers(1);
+    world.set(Expected::Absent, &replicated("good", 2)).unwrap();
+    world.seconds(3);
+    let remove = ServiceChange::Remove { word: world.word(Expected::Anything) };
+    world.change(remove).unwrap();
+    let refused = world.set(Expected::Anything, &replicated("other", 1)).unwrap_err();
+    assert_eq!(refused, Refusal::ServiceLeaves { service: web(), tasks: 2 });
+    world.seconds(4);
+    assert!(world.cluster.service_of(&web()).is_none());
+    assert_eq!(world.live(), Vec::<&str>::new());
+    world.set(Expected::Absent, &replicated("other", 1)).unwrap();
+}
+
+#[test]
+fn what_no_node_could_ever_run_is_refused_at_once() {
+    let mut world = World::with_workers(2);
+    let mut huge = replicated("good", 1);
+    Arc::make_mut(&mut huge.task).memory = 64 * GIB;
+    let refused = world.set(Expected::Absent, &huge).unwrap_err();
+    assert!(matches!(&refused, Refusal::NeverFits(why) if why.contains("memory")), "{refused}");
+    assert!(World::new().set(Expected::Absent, &huge).is_ok(), "no node has joined yet");
+}
+
+#[test]
+fn a_version_that_is_brought_back_is_a_new_one_that_says_so() {
+    let mut world = World::with_workers(1);
+    for image in ["one", "two", "three"] {
+        world.set(Expected::Anything, &replicated(image, 1)).unwrap();
+        world.seconds(20);
+    }
+    let said = world.word(Expected::Anything);
+    let back = |version| ServiceChange::Restore { word: said.clone(), version };
+    world.change(back(Some(1))).unwrap();
+    let wanted = world.service().wanted().clone();
+    assert_eq!((wanted.number, wanted.template, wanted.restores), (4, 1, Some(1)));
+    let refused = world.change(back(Some(9))).unwrap_err();
+    assert_eq!(refused.to_string(), "web has no version 9 to bring back; it has 1, 2, 3, 4");
+}
