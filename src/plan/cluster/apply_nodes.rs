@@ -16,7 +16,7 @@ use crate::model::time::{Moment, Now, Timestamp};
 const ASKS_AGAIN: Duration = Duration::from_millis(1_500);
 
 /// And for so long after its connection broke: one that lives asks again sooner, by another.
-const COMES_BACK: Duration = Duration::from_millis(500);
+const COMES_BACK: Duration = Duration::from_millis(250);
 
 impl Cluster {
     pub(super) fn heard(&mut self, heard: &Heard, now: Now) -> Result<Applied, Refusal> {

@@ -94,6 +94,8 @@ fn a_single_task_waits_until_its_lost_node_must_have_stopped_it() {
 fn begin_anew(world: &mut World, given: Duration) {
     let cluster = &world.cluster;
     let restored = Restored {
+        services: Vec::new(),
+        unreadable_services: Vec::new(),
         id: cluster.id,
         epoch: cluster.epoch + 1,
         revision: cluster.revision(),
@@ -242,9 +244,9 @@ fn of_two_workers_with_one_identity_the_second_is_refused() {
     assert_eq!(world.apply(&heard(copy, None)), twice, "the first was answered, and asks again");
     let broken = Some((first, Some(world.now.moment)));
     assert_eq!(world.apply(&heard(copy, broken)), twice, "it may have lost its connection alone");
-    after(&mut world, 400);
+    after(&mut world, 200);
     assert_eq!(world.apply(&heard(copy, broken)), twice, "and has some time to come back");
-    after(&mut world, 100);
+    after(&mut world, 50);
     world.apply(&heard(copy, broken)).unwrap();
     after(&mut world, 10_000);
     assert_eq!(world.apply(&heard(first, None)), twice, "another has followed it");
