@@ -13,6 +13,12 @@ use rustix::net::sockopt;
 const SILENCE: Duration = Duration::from_secs(3);
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// The same for the connections of others, which may well be silent for hours, over links that sleep: after so long, and
+/// again after as long each time.
+const IDLE: Duration = Duration::from_secs(15);
+/// Questions without an answer until such a peer counts as gone.
+const QUESTIONS: u32 = 9;
+
 /// Sends lost packets again after a fifth of a second, six times, before the waits grow. That congests nothing: only
 /// connections with hardly a packet under way do so.
 pub fn resend_soon(socket: impl AsFd) -> io::Result<()> {
@@ -28,4 +34,15 @@ pub fn fail_in_silence(socket: impl AsFd, longest: Duration) -> io::Result<()> {
     sockopt::set_socket_keepalive(socket, true)?;
     let millis = u32::try_from(longest.as_millis()).unwrap_or(u32::MAX);
     Ok(sockopt::set_tcp_user_timeout(socket, millis)?)
+}
+
+/// Lets a connection fail when its peer is no longer there, which is noticed after two and a half minutes, as in Go's
+/// programs, Docker's own among them. However long a peer is idle or takes nothing in, it stays connected. What is set
+/// on a socket that listens holds for the connections that it accepts.
+pub fn fail_when_gone(socket: impl AsFd) -> io::Result<()> {
+    let socket = socket.as_fd();
+    sockopt::set_tcp_keepidle(socket, IDLE)?;
+    sockopt::set_tcp_keepintvl(socket, IDLE)?;
+    sockopt::set_tcp_keepcnt(socket, QUESTIONS)?;
+    Ok(sockopt::set_socket_keepalive(socket, true)?)
 }

@@ -8,6 +8,7 @@ pub mod epoch;
 pub mod event;
 pub mod fingerprint;
 pub mod id;
+pub mod ingress;
 pub mod label;
 pub mod node;
 pub mod placement;

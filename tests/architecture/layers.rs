@@ -32,6 +32,7 @@ const LAYERS: &[Layer] = &[
     Layer { name: "settings", may_know: &["model", "spelling"] },
     Layer { name: "compose", may_know: &["spelling"] },
     Layer { name: "trust", may_know: &["model"] },
+    Layer { name: "ingress", may_know: &["model", "tcp"] },
     Layer { name: "client", may_know: &["model", "wire", "trust", "clock", "tcp"] },
     Layer { name: "serve", may_know: &["model", "wire", "trust", "settings", "clock", "tcp"] },
     Layer { name: "manager", may_know: PARTS },

@@ -15,6 +15,8 @@ mod engine_lost_answers;
 #[cfg(test)]
 mod engine_pull;
 #[cfg(test)]
+mod ingress;
+#[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
 mod seed_faults;
