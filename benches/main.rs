@@ -18,9 +18,10 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::report::row::Row;
 use crate::report::table::{self, Style};
+use crate::rig::forward::Play;
 use crate::rig::{bare::Bare, machine};
 use crate::rows::{
-    hundred, idle, idle_workers, million, node_loss, one, placement, recover, restart, submit,
+    hundred, idle, idle_workers, million, node_loss, one, placement, port, recover, restart, submit,
 };
 
 /// orc's own: what asks must not be what is slow.
@@ -41,6 +42,9 @@ struct Args {
     /// Write the table as Markdown
     #[arg(long)]
     markdown: bool,
+    /// Be a part of a measurement
+    #[arg(long, hide = true)]
+    play: Option<Play>,
     /// What cargo says to every benchmark
     #[arg(long, hide = true)]
     bench: bool,
@@ -59,10 +63,11 @@ enum Group {
     IdleWorkers,
     NodeLoss,
     Million,
+    Port,
 }
 
 /// Each group with the names of its rows.
-const GROUPS: [(Group, &[&str]); 10] = [
+const GROUPS: [(Group, &[&str]); 11] = [
     (Group::One, &["start", "stop"]),
     (Group::Hundred, &["start-100", "stop-100"]),
     (Group::Restart, &["restart"]),
@@ -73,6 +78,15 @@ const GROUPS: [(Group, &[&str]); 10] = [
     (Group::IdleWorkers, &["idle-workers-cpu", "idle-workers-return"]),
     (Group::NodeLoss, &["node-loss-seen", "node-loss-moved"]),
     (Group::Million, &["placement-1m-time", "placement-1m-memory"]),
+    (
+        Group::Port,
+        &[
+            "port-connections-docker-proxy",
+            "port-connections-haproxy",
+            "port-stream-docker-proxy",
+            "port-stream-haproxy",
+        ],
+    ),
 ];
 
 impl Args {
@@ -91,10 +105,16 @@ fn names() -> impl Iterator<Item = &'static str> {
     GROUPS.iter().flat_map(|(_, names)| names.iter().copied())
 }
 
-/// One thread: the load leaves the other cores to what it measures.
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<()> {
     let args = Args::parse();
+    if let Some(part) = args.play {
+        return part.run();
+    }
+    // One thread: the load leaves the other cores to what it measures.
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(run(&args))
+}
+
+async fn run(args: &Args) -> anyhow::Result<()> {
     ensure!(
         names().any(|name| args.selects(name)),
         "the rows are {}",
@@ -104,7 +124,7 @@ async fn main() -> anyhow::Result<()> {
     let bare = Bare::connect(&settings).await?;
     let machine = machine::describe(&bare.version().await?)?;
     let measured = tokio::select! {
-        measured = AssertUnwindSafe(measure(&args, &bare)).catch_unwind() => measured,
+        measured = AssertUnwindSafe(measure(args, &bare)).catch_unwind() => measured,
         interrupted = interruption() => Ok(Err(interrupted)),
     };
     bare.clean().await?;
@@ -142,6 +162,7 @@ async fn measure(args: &Args, bare: &Bare) -> anyhow::Result<Vec<Row>> {
             Group::IdleWorkers => idle_workers::run(bare).await,
             Group::NodeLoss => node_loss::run().await,
             Group::Million => million::run(bare).await,
+            Group::Port => port::run().await,
         };
         rows.extend(measured.with_context(|| format!("{group:?} could not be measured"))?);
         // An orc that was killed at the end of its group may have left something.

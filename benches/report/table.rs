@@ -40,4 +40,5 @@ pub(crate) fn render(machine: &str, rows: &[Row], style: Style) -> String {
 const METHOD: &str = "\
 orc's side of a ratio ends when a client that follows GET /events hears of it; the floor's when the Engine API answers. \
 Both sides alternate in one run, in an order that rotates; the floor is measured twice a round, and its ratio to itself \
-shows what noise alone does. Intervals are 95 %.";
+shows what noise alone does. A service's port is measured in the same way, from connect to the end of the answer, beside \
+other programs that hand connections on. Intervals are 95 %.";

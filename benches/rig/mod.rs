@@ -3,8 +3,10 @@
 pub(crate) mod bare;
 pub(crate) mod cluster;
 pub(crate) mod deaths;
+pub(crate) mod exchange;
 pub(crate) mod fleet;
 pub(crate) mod follow;
+pub(crate) mod forward;
 pub(crate) mod http;
 pub(crate) mod machine;
 pub(crate) mod server;

@@ -7,6 +7,7 @@ pub(crate) mod million;
 pub(crate) mod node_loss;
 pub(crate) mod one;
 pub(crate) mod placement;
+pub(crate) mod port;
 pub(crate) mod recover;
 pub(crate) mod restart;
 pub(crate) mod submit;
