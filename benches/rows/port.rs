@@ -48,7 +48,7 @@ const WORKS: [Work; 2] = [
     },
 ];
 
-/// Who hands on, in the order of [`Rig::forwarders`].
+/// Who hands on, in the order in which [`run`] starts them.
 const NAMES: [&str; 4] = ["directly", "docker-proxy", "HAProxy", "orc"];
 const DIRECTLY: usize = 0;
 const DOCKER_PROXY: usize = 1;
