@@ -95,7 +95,7 @@ fn render(tasks: &[Task], now: Timestamp, layout: Layout) -> String {
             task.name.clone(),
             task.image.clone(),
             state_of(task).to_string(),
-            if task.health == "none" { "-".to_owned() } else { task.health.clone() },
+            health(task).to_owned(),
             task.restart_count.to_string(),
             words::age(&task.created_at, now),
             if task.node.is_empty() { "-".to_owned() } else { task.node.clone() },
@@ -105,6 +105,17 @@ fn render(tasks: &[Task], now: Timestamp, layout: Layout) -> String {
         ]
     });
     table::render(HEADINGS, rows, width)
+}
+
+/// Its health, or where nothing is to be said against that, whether it is ready.
+fn health(task: &Task) -> &str {
+    let of_its_own = task.readiness.is_some() && state_of(task) == State::Running;
+    match &*task.health {
+        "none" | "healthy" if of_its_own && !task.ready => "not ready",
+        "none" if of_its_own => "ready",
+        "none" => "-",
+        health => health,
+    }
 }
 
 #[cfg(test)]
@@ -195,6 +206,23 @@ mod tests {
             019a2b3c-4d61-7a9e-b2c3-0d1e2f3a4b5c   db-2   nginx:1.29   failed      -         0          3m    worker-1                           exit code 1 \u{1b}[31mred
             019a2b3d-0001-7b2c-9d4e-6f7a8b9c0d1e   job    nginx:1.29   completed   -         0          3m    worker-1"]],
         );
+    }
+
+    #[test]
+    fn a_task_that_lives_and_is_not_ready_shows_that() {
+        let probe = json!({ "Tcp": { "Port": 80 } });
+        for (fields, expected) in [
+            (json!({}), "-"),
+            (json!({ "Ready": true }), "-"),
+            (json!({ "Readiness": probe }), "not ready"),
+            (json!({ "Readiness": probe, "Ready": true }), "ready"),
+            (json!({ "Readiness": probe, "Ready": true, "Health": "healthy" }), "healthy"),
+            (json!({ "Readiness": probe, "Health": "healthy" }), "not ready"),
+            (json!({ "Readiness": probe, "Health": "unhealthy" }), "unhealthy"),
+            (json!({ "Readiness": probe, "State": 1 }), "-"),
+        ] {
+            assert_eq!(health(&task(&fields)), expected, "{fields}");
+        }
     }
 
     #[test]

@@ -10,16 +10,20 @@ use crate::wire::task::Task;
 
 /// A running task with some fields in place of its own.
 pub(super) fn task(fields: &Value) -> Task {
-    let mut task = json!({
+    // `json!` gives up on so many fields.
+    let mut task: Value = serde_json::from_str(
+        r#"{
         "ID": "bb1d59ef-9fc1-4e4b-a44d-db571eeed203", "ContainerID": "c0ffee", "Name": "web", "State": 2,
         "Image": "nginx:1.29", "CPU": 0.0, "Memory": 0, "Disk": 0, "ExposedPorts": null, "PortBindings": null,
         "RestartPolicy": "", "StartsAt": null, "FinishedAt": null, "CreatedAt": "2026-11-22T07:27:00.000000000Z",
         "UpdatedAt": "2026-11-22T07:27:00.000000000Z", "HealthCheck": "", "RestartCount": 0, "HostPorts": null,
         "Cmd": null, "Entrypoint": null, "Env": [], "WorkingDir": "", "User": "", "Labels": {}, "StopSignal": "",
         "StopTimeout": null, "PublishMode": "random", "PullPolicy": "missing", "Mounts": [], "Interval": 0,
-        "Timeout": 0, "Retries": 0, "StartPeriod": 0, "Placement": null, "Node": "worker-1", "Attempt": 1, "ExitCode": null,
-        "Health": "none", "Message": "",
-    });
+        "Timeout": 0, "Retries": 0, "StartPeriod": 0, "Placement": null, "Readiness": null, "Liveness": null, "Node": "worker-1",
+        "Attempt": 1, "ExitCode": null, "Health": "none", "Ready": false, "ReadySince": null, "NotReady": "", "Message": ""
+    }"#,
+    )
+    .unwrap();
     replace(&mut task, fields);
     serde_json::from_value(task).unwrap()
 }

@@ -17,7 +17,7 @@ use futures_util::stream::BoxStream;
 use tokio::sync::watch;
 
 use crate::model::container::{Container, Exit, Failure, Identity, Owner};
-use crate::model::id::{ContainerId, TaskId};
+use crate::model::id::{ContainerId, ExecId, TaskId};
 use crate::model::spec::TaskSpec;
 
 /// One Docker Engine.
@@ -76,6 +76,20 @@ pub trait Engine: Send + Sync + 'static {
         spec: &TaskSpec,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
+    /// Runs a program inside a running container, as the container's own user, to its end; [`Failure::Conflict`] = the
+    /// container does not run. The Engine API has no way to end a program: one that takes longer than `limit` goes on,
+    /// and is told as [`Executed::Runs`], or as [`Executed::Waits`] where the engine itself is late. `POST /containers/{id}/exec`, `POST /exec/{id}/start`, `GET /exec/{id}/json`.
+    fn exec(
+        &self,
+        id: &ContainerId,
+        command: &[String],
+        limit: Duration,
+    ) -> impl Future<Output = Result<Executed, Failure>> + Send;
+
+    /// Whether a program that was given to [`Engine::exec`] still runs, or may yet begin. [`Failure::Missing`] = the engine knows of no
+    /// such one: it has ended some time ago, or its container has. `GET /exec/{id}/json`.
+    fn exec_runs(&self, id: &ExecId) -> impl Future<Output = Result<bool, Failure>> + Send;
+
     /// Fetches an image with the host's registry credentials, telling its progress; [`Failure::Unknown`]
     /// when nothing moved for 60 s. `POST /images/create`.
     fn pull(
@@ -117,6 +131,25 @@ pub struct EngineEvent {
     /// Of a `die`: how it ended. Whether memory had to do with it, this does not tell.
     pub exit: Option<Exit>,
 }
+
+/// What became of a program in a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Executed {
+    /// It has ended.
+    Ended {
+        /// 0 is success; 126 and 127: it could not be run at all.
+        code: i64,
+        /// What it wrote, both outputs as they came: its first [`EXEC_OUTPUT`] bytes.
+        output: String,
+    },
+    /// It still runs.
+    Runs(ExecId),
+    /// The engine has taken it on and not begun it yet: it may begin later.
+    Waits(ExecId),
+}
+
+/// So much of what a program writes is kept, in bytes.
+pub const EXEC_OUTPUT: usize = 4096;
 
 /// Which part of a container's output is wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -1,5 +1,7 @@
 //! A container as an engine shows it, and the ways in which an engine can fail to answer.
 
+use std::net::IpAddr;
+
 use super::id::{ClusterId, ContainerId, NodeName, TaskId};
 use super::state::Health;
 use super::task::HostPorts;
@@ -40,6 +42,8 @@ pub struct Container {
     pub health: Health,
     /// Where its ports are published.
     pub host_ports: HostPorts,
+    /// Its own on a network of its engine, where its host reaches every port of it; `None` while it does not run.
+    pub address: Option<IpAddr>,
     /// What only an inspection tells; `None` after a list.
     pub details: Option<Details>,
 }

@@ -188,6 +188,10 @@ impl fmt::Display for ContainerId {
     }
 }
 
+/// A program that an engine was asked to run inside a container, as the engine numbers it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ExecId(pub String);
+
 #[cfg(test)]
 mod tests {
     use super::*;

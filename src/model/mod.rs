@@ -13,6 +13,7 @@ pub mod label;
 pub mod node;
 pub mod placement;
 pub mod port;
+pub mod probe;
 pub mod record;
 pub mod request;
 pub mod service;

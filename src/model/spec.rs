@@ -4,13 +4,13 @@
 //! every later field has a default. Checking a user's input is the business of `wire`.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::fingerprint::fingerprint;
 use super::placement::Placement;
 pub use super::port::{HostPort, Port, Protocol};
+pub use super::probe::{HealthCheck, Probe};
 
 /// One container to run. Limits of 0 mean unlimited.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,7 +41,7 @@ pub struct TaskSpec {
     /// When an attempt that ended is followed by another.
     #[serde(default)]
     pub restart_policy: RestartPolicy,
-    /// The HTTP check by the worker; `None` when there is none.
+    /// The HTTP check by the worker, of readiness and liveness in one; `None` when there is none.
     #[serde(default)]
     pub health_check: Option<HealthCheck>,
     /// Arguments, in place of the image's.
@@ -82,6 +82,12 @@ pub struct TaskSpec {
     /// before there was a choice keeps its fingerprint.
     #[serde(default, skip_serializing_if = "Failover::is_usual")]
     pub failover: Failover,
+    /// Whether it gets traffic and counts in a rollout; never restarts it. Left out where there is none, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub readiness: Option<Probe>,
+    /// Whether it goes on or is restarted, as its restart policy says. Left out where there is none, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub liveness: Option<Probe>,
 }
 
 impl TaskSpec {
@@ -242,46 +248,6 @@ impl From<RestartPolicy> for String {
     }
 }
 
-/// An HTTP GET on the first published port, by the worker: 200–399 is healthy.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct HealthCheck {
-    /// Path and query, beginning with `/`.
-    pub path: String,
-    /// Between the end of one check and the start of the next, milliseconds.
-    pub interval_ms: u64,
-    /// For the whole answer, milliseconds.
-    pub timeout_ms: u64,
-    /// Failures in a row that make it unhealthy.
-    pub retries: u32,
-    /// After the start of the container, failures do not count for so long, milliseconds.
-    pub start_period_ms: u64,
-}
-
-impl HealthCheck {
-    /// 10 s.
-    pub const DEFAULT_INTERVAL: Duration = Duration::from_secs(10);
-    /// 5 s.
-    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
-    /// 3.
-    pub const DEFAULT_RETRIES: u32 = 3;
-
-    /// Between the end of one check and the start of the next.
-    pub const fn interval(&self) -> Duration {
-        Duration::from_millis(self.interval_ms)
-    }
-
-    /// For the whole answer.
-    pub const fn timeout(&self) -> Duration {
-        Duration::from_millis(self.timeout_ms)
-    }
-
-    /// After the start of the container, failures do not count for so long.
-    pub const fn start_period(&self) -> Duration {
-        Duration::from_millis(self.start_period_ms)
-    }
-}
-
 /// A file system in the container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -327,7 +293,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_spec_without_placement_keeps_its_fingerprint() {
+    fn a_spec_without_later_fields_keeps_its_fingerprint() {
         let stored = r#"{"Name":"web","Image":"nginx:1.29","CPU":0.0,"Memory":0,"Disk":0,"ExposedPorts":null,"PortBindings":null,"PublishMode":"random","RestartPolicy":"","HealthCheck":null,"Cmd":null,"Entrypoint":null,"Env":[],"WorkingDir":"","User":"","Labels":{},"StopSignal":"","StopTimeout":null,"PullPolicy":"missing","Mounts":[]}"#;
         let spec: TaskSpec = serde_json::from_str(stored).unwrap();
         assert_eq!(serde_json::to_string(&spec).unwrap(), stored);

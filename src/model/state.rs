@@ -143,6 +143,47 @@ impl Health {
     }
 }
 
+/// Whether a running task gets traffic.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ready {
+    /// It does.
+    Yes,
+    /// Its readiness is not shown yet; what is missing, in words.
+    NotYet(String),
+    /// As many of its readiness probes in a row failed as are allowed; the last one's failure, in words.
+    No(String),
+}
+
+impl Ready {
+    /// The word in the database.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Yes => "yes",
+            Self::NotYet(_) => "not-yet",
+            Self::No(_) => "no",
+        }
+    }
+
+    /// Why it is not ready; `None` when it is.
+    pub fn why_not(&self) -> Option<&str> {
+        match self {
+            Self::Yes => None,
+            Self::NotYet(why) | Self::No(why) => Some(why),
+        }
+    }
+
+    /// From the word in the database and the reason beside it.
+    pub fn of(word: &str, why_not: String) -> Result<Self, String> {
+        match word {
+            "yes" => Ok(Self::Yes),
+            "not-yet" => Ok(Self::NotYet(why_not)),
+            "no" => Ok(Self::No(why_not)),
+            _ => Err(format!("{word:?} is not how ready a task is: yes, not-yet and no are")),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,5 +198,14 @@ mod tests {
         for state in State::ALL {
             assert_eq!(state.word().parse(), Ok(state));
         }
+    }
+
+    #[test]
+    fn how_ready_a_task_is_reads_back() {
+        for ready in [Ready::Yes, Ready::NotYet("a".to_owned()), Ready::No("b".to_owned())] {
+            let why_not = ready.why_not().unwrap_or_default().to_owned();
+            assert_eq!(Ready::of(ready.word(), why_not), Ok(ready));
+        }
+        assert!(Ready::of("maybe", String::new()).is_err());
     }
 }

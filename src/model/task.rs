@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::id::{ContainerId, NodeName, TaskId};
 use super::service::Membership;
 use super::spec::{Port, TaskSpec};
-use super::state::{Desired, Health, State};
+use super::state::{Desired, Health, Ready, State};
 use super::time::Timestamp;
 
 /// One container to run, and all that is known of it.
@@ -38,6 +38,11 @@ pub struct Task {
     /// How long managers had run on the cluster's store when it ended, or when anything of it changed after; `None` = it
     /// has not ended, or did before that was counted. Written by the manager alone.
     pub ended: Option<Duration>,
+    /// How long managers had run on the cluster's store when it became ready, without a break since; `None` = it is not.
+    /// A clock that nobody sets, and that stands still while there is no manager. Written by the manager alone.
+    pub ready_since: Option<Duration>,
+    /// The same by the clock on the wall, for people alone.
+    pub ready_at: Option<Timestamp>,
     /// The cluster's revision at the last change that its worker must hear of.
     pub revision: u64,
     /// Through [`super::state::TRANSITIONS`] alone.
@@ -67,6 +72,8 @@ impl Task {
             predecessor: None,
             moved_at: None,
             ended: None,
+            ready_since: None,
+            ready_at: None,
             revision: 0,
             state: State::Pending,
             observed: Observed::default(),
@@ -75,12 +82,16 @@ impl Task {
             updated_at: at,
         }
     }
-}
 
-impl Task {
-    /// Whether it gets traffic: it runs, and nothing says that it is not well.
-    pub const fn is_ready(&self) -> bool {
-        matches!((self.state, self.observed.health), (State::Running, Health::None | Health::Healthy))
+    /// Whether it gets traffic, and counts in a rollout.
+    pub fn is_ready(&self) -> bool {
+        self.state == State::Running && self.desired == Desired::Run && self.observed.is_ready(&self.spec)
+    }
+
+    /// For how long it has been ready without a break, as far as is known; `None` = it is not. `lived` is how long
+    /// managers have run on the cluster's store by now.
+    pub fn ready_for(&self, lived: Duration) -> Option<Duration> {
+        self.is_ready().then(|| lived.saturating_sub(self.ready_since.unwrap_or(lived)))
     }
 }
 
@@ -157,12 +168,28 @@ pub struct Observed {
     pub exit_code: Option<i64>,
     /// Of the running container.
     pub health: Health,
+    /// Whether the running container gets traffic; `None` = nothing runs, or the worker is of an orc that does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready: Option<Ready>,
     /// When the last attempt's container started.
     pub started_at: Option<Timestamp>,
     /// When the last attempt's container ended.
     pub finished_at: Option<Timestamp>,
     /// The worker's count of its changes to this task: a lower number is older.
     pub seq: u64,
+}
+
+impl Observed {
+    /// Whether a task of this specification that runs so gets traffic.
+    pub fn is_ready(&self, spec: &TaskSpec) -> bool {
+        match (&self.ready, self.health) {
+            (Some(ready), _) => *ready == Ready::Yes,
+            // A worker that does not say so does not know of `Readiness` either.
+            (None, _) if spec.readiness.is_some() => false,
+            (None, Health::None) => spec.health_check.is_none(),
+            (None, health) => health == Health::Healthy,
+        }
+    }
 }
 
 /// Published ports as Docker reports them.
@@ -213,6 +240,9 @@ pub struct Report {
     pub state: State,
     /// What was seen.
     pub observed: Observed,
+    /// For how long it had been ready when this was said, milliseconds; `None` = it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready_for_ms: Option<u64>,
     /// Why it is as it is, in words.
     pub message: String,
 }

@@ -114,7 +114,7 @@ pub fn delay(streak: u32, task: TaskId, attempt: u32) -> Duration {
 
 /// A number from 0 to 1 that looks random and is the same for the same attempt: the restart of a worker does
 /// not throw the dice again. FNV-1a, and the finaliser of `MurmurHash3`, which lets the last letter count too.
-fn fraction(task: TaskId, attempt: u32) -> f64 {
+pub(super) fn fraction(task: TaskId, attempt: u32) -> f64 {
     let text = format!("{task}/{attempt}");
     let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

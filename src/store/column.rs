@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::de::value::{Error as WordError, StrDeserializer};
 use serde::{Deserialize, Serialize};
 
+use crate::model::state::Ready;
 use crate::model::time::Timestamp;
 
 /// Reads an identifier, a name or a word.
@@ -32,6 +33,12 @@ pub(super) fn optional<'a, T>(
     read: impl FnOnce(&str, &'a str) -> Result<T, String>,
 ) -> Result<Option<T>, String> {
     text.map(|text| read(column, text)).transpose()
+}
+
+/// Reads how ready a task is, and the reason beside it.
+pub(super) fn ready(word: Option<&String>, why_not: Option<&String>) -> Result<Option<Ready>, String> {
+    let read = |word: &String| Ready::of(word, why_not.cloned().unwrap_or_default());
+    word.map(read).transpose().map_err(|error| format!("ready: {error}"))
 }
 
 /// What the column of `value` holds.

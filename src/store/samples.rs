@@ -13,7 +13,7 @@ use crate::model::node::{Availability, Node, NodeFacts, NodeState, Reserved};
 use crate::model::request::Request;
 use crate::model::service::{Membership, Slot};
 use crate::model::spec::TaskSpec;
-use crate::model::state::{Desired, Health, State};
+use crate::model::state::{Desired, Health, Ready, State};
 use crate::model::task::{HostBinding, HostPorts, Observed, Task};
 use crate::model::time::Timestamp;
 
@@ -54,6 +54,8 @@ pub(super) fn pending(seq: u64, name: &str) -> Task {
         predecessor: None,
         moved_at: None,
         ended: None,
+        ready_since: None,
+        ready_at: None,
         revision: 1,
         state: State::Pending,
         observed: Observed::default(),
@@ -72,6 +74,7 @@ pub(super) fn observed() -> Observed {
         host_ports: Some(host_ports()),
         exit_code: Some(-1),
         health: Health::Healthy,
+        ready: Some(Ready::No("GET /ready answered 503".to_owned())),
         started_at: Some(time(1)),
         finished_at: Some(time(2)),
         seq: 17,
@@ -84,6 +87,8 @@ pub(super) fn running(task: &Task) -> Task {
         desired: Desired::Stop,
         node: Some(node_name()),
         placement: 2,
+        ready_since: Some(std::time::Duration::from_millis(4_321)),
+        ready_at: Some(time(4)),
         revision: 9,
         state: State::Running,
         observed: observed(),

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::path::{Component, Path};
 
 use super::image::is_reference;
-use super::submission::{BindRoots, Duration, MountInput, TaskInput};
+use super::submission::{BindRoots, MountInput, TaskInput};
 use super::task::state_of_number;
 use crate::model::id::is_docker_name;
 use crate::model::placement::Placement;
-use crate::model::spec::{HealthCheck, Mount, MountKind, TaskSpec};
+use crate::model::spec::{Mount, MountKind, TaskSpec};
 
 impl TaskInput {
     /// The specification that it asks for, every value checked; the error is a sentence that names the field.
@@ -20,6 +20,7 @@ impl TaskInput {
             ));
         }
         let labels = self.checked_labels()?;
+        let (readiness, liveness) = self.checked_probes()?;
         Ok(TaskSpec {
             name: self.checked_name()?,
             image: self.checked_image()?,
@@ -46,6 +47,8 @@ impl TaskInput {
                 .map_or_else(|| Ok(Placement::default()), |given| given.checked(&labels))?,
             labels,
             failover: self.failover.unwrap_or_default(),
+            readiness,
+            liveness,
         })
     }
 
@@ -93,45 +96,6 @@ impl TaskInput {
             return Ok(memory);
         }
         Err(format!("Task.Memory is {memory} bytes: Docker's least is {LEAST} (6 MiB); 0 means no limit"))
-    }
-
-    fn checked_health(&self) -> Result<Option<HealthCheck>, String> {
-        let path = self.health_check.as_deref().unwrap_or_default();
-        if path.is_empty() {
-            return Ok(None);
-        }
-        let lawful = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
-        if !path.starts_with('/') || path.len() > 2048 || !path.bytes().all(lawful) {
-            let shown: String = path.chars().take(64).collect();
-            return Err(format!(
-                "Task.HealthCheck is {shown:?}: it is the path of an HTTP GET and begins with /, such as \"/health\""
-            ));
-        }
-        let duration = |given: Option<Duration>, default| {
-            given.map(|given| given.0).filter(|given| !given.is_zero()).unwrap_or(default)
-        };
-        let interval = duration(self.interval, HealthCheck::DEFAULT_INTERVAL);
-        let timeout = duration(self.timeout, HealthCheck::DEFAULT_TIMEOUT);
-        let start_period = duration(self.start_period, std::time::Duration::ZERO);
-        let least = std::time::Duration::from_millis(1);
-        let most = std::time::Duration::from_hours(24);
-        for (name, value) in [("Interval", interval), ("Timeout", timeout)] {
-            if value < least || value > most {
-                return Err(format!(
-                    "Task.{name} is {value:?}: from 1ms to 24h is possible (whole nanoseconds, or a text such as \"10s\")"
-                ));
-            }
-        }
-        if start_period > most {
-            return Err(format!("Task.StartPeriod is {start_period:?}: 24h is the most"));
-        }
-        Ok(Some(HealthCheck {
-            path: path.to_owned(),
-            interval_ms: millis(interval),
-            timeout_ms: millis(timeout),
-            retries: self.retries.filter(|retries| *retries > 0).unwrap_or(HealthCheck::DEFAULT_RETRIES),
-            start_period_ms: millis(start_period),
-        }))
     }
 
     fn checked_env(&self) -> Result<Vec<String>, String> {
@@ -284,8 +248,4 @@ fn plain_list(field: &str, list: Option<&Vec<String>>) -> Result<Option<Vec<Stri
         }
         list => Ok(list.filter(|words| !words.is_empty()).cloned()),
     }
-}
-
-fn millis(duration: std::time::Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -8,6 +8,7 @@ mod image;
 pub mod node;
 pub mod node_patch;
 pub mod placement;
+pub mod probe;
 pub mod rebalance;
 pub mod service;
 pub mod state;

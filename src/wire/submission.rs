@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::placement::Placement;
+use super::probe::Probe;
 use crate::model::fingerprint::fingerprint;
 use crate::model::id::{RequestId, TaskId};
 use crate::model::spec::{
@@ -63,7 +64,7 @@ pub struct TaskInput {
     /// "", "no", "on-failure" or "on-failure:5", "always", "unless-stopped"
     #[schema(value_type = Option<String>)]
     pub restart_policy: Option<RestartPolicy>,
-    /// Path of an HTTP GET on the first published port.
+    /// Path of an HTTP GET on the first published port: readiness and liveness in one.
     pub health_check: Option<String>,
     /// Between two health checks: nanoseconds, or a text such as "10s".
     pub interval: Option<Duration>,
@@ -105,6 +106,12 @@ pub struct TaskInput {
     #[schema(value_type = Option<String>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failover: Option<Failover>,
+    /// Whether it gets traffic and counts in a rollout; never restarts it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub readiness: Option<Probe>,
+    /// Whether it goes on, or is restarted as its restart policy says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub liveness: Option<Probe>,
     /// Ignored.
     #[serde(rename = "ContainerID", skip_serializing)]
     #[schema(value_type = Option<String>)]
@@ -157,6 +164,18 @@ pub struct TaskInput {
     #[serde(skip_serializing)]
     #[schema(value_type = Option<String>)]
     pub health: Option<IgnoredAny>,
+    /// Ignored.
+    #[serde(skip_serializing)]
+    #[schema(value_type = Option<bool>)]
+    pub ready: Option<IgnoredAny>,
+    /// Ignored.
+    #[serde(skip_serializing)]
+    #[schema(value_type = Option<String>)]
+    pub ready_since: Option<IgnoredAny>,
+    /// Ignored.
+    #[serde(skip_serializing)]
+    #[schema(value_type = Option<String>)]
+    pub not_ready: Option<IgnoredAny>,
     /// Ignored.
     #[serde(skip_serializing)]
     #[schema(value_type = Option<String>)]

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::placement::Placement;
+use super::probe::Probe;
 use crate::model::spec::{HealthCheck, RestartPolicy, TaskSpec};
-use crate::model::state::{Health, State};
+use crate::model::state::{Desired, Health, State};
 use crate::model::task::{HostPorts, Task as TaskRow};
 use crate::model::time::Timestamp;
 
@@ -67,7 +68,7 @@ pub struct Task {
     pub created_at: String,
     /// When anything of it changed last; RFC 3339.
     pub updated_at: String,
-    /// Path of an HTTP GET on the first published port; empty = no check.
+    /// Path of an HTTP GET on the first published port, of readiness and liveness in one; empty = no check.
     pub health_check: String,
     /// How many attempts followed another.
     pub restart_count: u32,
@@ -110,6 +111,12 @@ pub struct Task {
     /// has stopped it.
     #[serde(default)]
     pub failover: String,
+    /// Whether it gets traffic and counts in a rollout; null where nothing but `HealthCheck` says so.
+    #[serde(default)]
+    pub readiness: Option<Probe>,
+    /// Whether it goes on or is restarted; null likewise.
+    #[serde(default)]
+    pub liveness: Option<Probe>,
     /// The service that it belongs to; left out of one that was posted by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
@@ -124,6 +131,15 @@ pub struct Task {
     pub exit_code: Option<i64>,
     /// "none", "starting", "healthy" or "unhealthy".
     pub health: String,
+    /// Whether it gets traffic: it runs, is not being stopped, and nothing says that it is not ready.
+    #[serde(default)]
+    pub ready: bool,
+    /// Since when without a break; RFC 3339.
+    #[serde(default)]
+    pub ready_since: Option<String>,
+    /// Why a running task is not ready, in words; empty when it is.
+    #[serde(default)]
+    pub not_ready: String,
     /// Why it is as it is, in words.
     pub message: String,
 }
@@ -219,14 +235,28 @@ impl From<&TaskRow> for Task {
             start_period: check.map_or(0, |check| nanos(check.start_period_ms)),
             placement: Some(&spec.placement).filter(|rules| !rules.is_empty()).map(Placement::from),
             failover: spec.failover.word().to_owned(),
+            readiness: spec.readiness.as_ref().map(Probe::from),
+            liveness: spec.liveness.as_ref().map(Probe::from),
             service: task.membership.as_ref().map(|membership| membership.service.to_string()),
             slot: task.membership.as_ref().map(|membership| membership.slot.to_string()),
             node: task.node.as_ref().map(ToString::to_string).unwrap_or_default(),
             attempt: seen.attempt,
             exit_code: seen.exit_code,
             health: Health::word(seen.health).to_owned(),
+            ready: task.is_ready(),
+            ready_since: task.ready_at.filter(|_| task.is_ready()).map(Timestamp::to_rfc3339_nanos),
+            not_ready: why_not_ready(task),
             message: task.message.clone(),
         }
+    }
+}
+
+fn why_not_ready(task: &TaskRow) -> String {
+    match &task.observed.ready {
+        _ if task.is_ready() || task.state != State::Running => String::new(),
+        _ if task.desired == Desired::Stop => "is being stopped on request".to_owned(),
+        Some(ready) => ready.why_not().unwrap_or_default().to_owned(),
+        None => "its worker has not said whether it is".to_owned(),
     }
 }
 

@@ -7,7 +7,9 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::task::TaskTracker;
 
-use super::{Said, probe};
+use super::Said;
+use super::probe::Probing;
+use super::turn::in_turn;
 use crate::engine::Engine;
 use crate::model::container::{Failure, Owner};
 use crate::plan::host::call::{Answer, Call, Outcome, Verb};
@@ -27,6 +29,7 @@ const STOP_TURN: Duration = Duration::from_millis(500);
 /// How the keeper's calls are made.
 pub struct Calls<E> {
     engine: Arc<E>,
+    probing: Probing<E>,
     said: mpsc::Sender<Said>,
     tracker: TaskTracker,
     starts: Arc<Semaphore>,
@@ -37,7 +40,8 @@ impl<E: Engine> Calls<E> {
     /// Outcomes go to `said`.
     pub fn new(engine: Arc<E>, said: mpsc::Sender<Said>, tracker: TaskTracker) -> Self {
         let (starts, stops) = (Arc::new(Semaphore::new(STARTS)), Arc::new(Semaphore::new(STOPS)));
-        Self { engine, said, tracker, starts, stops }
+        let probing = Probing::new(engine.clone());
+        Self { engine, probing, said, tracker, starts, stops }
     }
 
     /// Makes a call; its outcome is said later, whatever happens.
@@ -48,10 +52,13 @@ impl<E: Engine> Calls<E> {
                 self.then_say(async move { Outcome::Listed { number, result: engine.list(&owner).await } });
             }
             Call::Pull { image } => _ = self.tracker.spawn(pull(engine, image, said)),
-            Call::Probe { task, container, address, path, timeout } => self.then_say(async move {
-                let result = probe::ask(&address, &path, timeout).await;
-                Outcome::Probed { task, container, result }
-            }),
+            Call::Probe { task, container, number, question, timeout } => {
+                let probing = self.probing.clone();
+                self.then_say(async move {
+                    let reply = probing.ask(&container, &question, timeout).await;
+                    Outcome::Probed { task, container, number, reply }
+                });
+            }
             Call::Lane { task, verb } => {
                 let turns = self.turns(&verb);
                 self.then_say(async move {
@@ -87,17 +94,6 @@ impl<E: Engine> Calls<E> {
             | Verb::RestoreLimits(..) => None,
         }
     }
-}
-
-/// Makes a call when its turn has come; the turn ends with it, or after `length`.
-async fn in_turn<T>(turns: &Semaphore, length: Duration, call: impl Future<Output = T>) -> T {
-    let turn = turns.acquire().await;
-    tokio::pin!(call);
-    tokio::select! {
-        result = &mut call => return result,
-        () = tokio::time::sleep(length) => drop(turn),
-    }
-    call.await
 }
 
 async fn perform<E: Engine>(engine: &E, owner: &Owner, verb: &Verb) -> Result<Answer, Failure> {

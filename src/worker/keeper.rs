@@ -182,7 +182,7 @@ impl<E: Engine> Keeper<E> {
             Said::Bundle(reply) => self.asked.push(reply),
             Said::Tasks(reply) => {
                 // Whoever asked may have gone.
-                _ = reply.send(self.host.slots().map(|slot| view(&slot.record, &self.host.node)).collect());
+                _ = reply.send(self.host.slots().map(|slot| view(slot, &self.host.node, now)).collect());
             }
         }
     }

@@ -11,6 +11,7 @@ pub mod output;
 pub mod probe;
 pub mod sync;
 mod telling;
+mod turn;
 
 use tokio::sync::{mpsc, oneshot, watch};
 

@@ -2,10 +2,12 @@
 
 use super::Bundle;
 use super::keeper::Keeper;
+use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::model::id::NodeName;
-use crate::model::record::Record;
-use crate::model::task::{Report, Task};
+use crate::model::task::Task;
+use crate::model::time::Now;
+use crate::plan::host::Slot;
 use crate::wire::sync::{Known, NumberedEvent};
 
 /// The most reports, and the most events, that go out together.
@@ -25,7 +27,8 @@ impl<E: Engine> Keeper<E> {
     async fn bundle(&self) -> Bundle {
         let written = self.untold.keys().filter(|id| !self.dirty.records.contains(id));
         let slots = written.filter_map(|id| self.host.slot(*id)).take(BUNDLE);
-        let reports = slots.map(|slot| report(&slot.record)).collect();
+        let now = Clock.now().moment;
+        let reports = slots.map(|slot| slot.report(now)).collect();
         let limit = u32::try_from(BUNDLE).unwrap_or(u32::MAX);
         let events = match self.reader.events_after(self.events_told, limit).await {
             Ok(page) => page.items,
@@ -54,18 +57,9 @@ impl<E: Engine> Keeper<E> {
     }
 }
 
-fn report(record: &Record) -> Report {
-    Report {
-        task: record.assignment.id,
-        placement: record.assignment.placement,
-        state: record.state,
-        observed: record.observed.clone(),
-        message: record.message.clone(),
-    }
-}
-
-/// The task of a record, as people see it.
-pub(super) fn view(record: &Record, node: &NodeName) -> Task {
+/// A task as people see it.
+pub(super) fn view(slot: &Slot, node: &NodeName, now: Now) -> Task {
+    let record = &slot.record;
     let observed = &record.observed;
     let times = [observed.started_at, observed.finished_at].into_iter().flatten();
     Task {
@@ -80,6 +74,8 @@ pub(super) fn view(record: &Record, node: &NodeName) -> Task {
         predecessor: None,
         moved_at: None,
         ended: None,
+        ready_since: None,
+        ready_at: slot.ready_since().map(|since| now.wall.before(now.moment.since(since))),
         revision: 0,
         state: record.state,
         observed: observed.clone(),

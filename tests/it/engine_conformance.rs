@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::join_all;
-use orc::engine::{Engine, EngineEvent, LogOptions};
+use orc::engine::{EXEC_OUTPUT, Engine, EngineEvent, Executed, LogOptions};
 use orc::model::container::{Container, ContainerStatus, Failure, Owner};
-use orc::model::id::ContainerId;
+use orc::model::id::{ContainerId, ExecId};
 use orc::model::spec::{Empty, TaskSpec};
 use orc::model::state::Health;
 use orc::model::task::HostPorts;
 
 use crate::support::cases::{new_identity, new_name, on_host_port, port, spec_of};
 use crate::support::patience::until;
-use crate::support::rig::{Kind, Rig, assert_fails, first_event, kind};
+use crate::support::rig::{Kind, Rig, assert_fails, first_event, kind, programs};
 
 /// Declares each probe as one test upon each engine.
 macro_rules! probes {
@@ -81,6 +81,11 @@ probes! {
     a_changed_limit_is_seen_and_restored
     a_limit_put_on_an_unlimited_container_is_let_be
     the_images_own_health_is_told
+    a_running_container_has_an_address_of_its_own
+    a_program_in_a_container_ends_with_its_code_and_the_beginning_of_what_it_wrote
+    a_program_that_is_not_there_ends_with_a_code_of_its_own
+    a_program_that_takes_too_long_goes_on_until_its_container_ends
+    a_program_in_what_does_not_run_is_a_conflict
     events_tell_what_happens_to_ones_own_containers_only
     output_is_given_in_order
     only_the_last_lines_are_given
@@ -494,6 +499,64 @@ async fn the_images_own_health_is_told(rig: &impl Rig) {
     assert_eq!(rig.inspected(&id).await.health, Health::Healthy);
     rig.kill(&id).await;
     assert_eq!(rig.ended(&id).await.health, Health::None);
+}
+
+async fn a_running_container_has_an_address_of_its_own(rig: &impl Rig) {
+    let (id, _) = rig.created(Kind::Server).await;
+    assert_eq!(rig.inspected(&id).await.address, None);
+    rig.engine().start(&id).await.unwrap();
+    let address = rig.inspected(&id).await.address;
+    assert!(address.is_some());
+    assert_eq!(rig.listed(&id).await.unwrap().address, address);
+    let other = rig.started(Kind::Server).await;
+    assert_ne!(rig.inspected(&other).await.address, address);
+    rig.kill(&id).await;
+    assert_eq!(rig.ended(&id).await.address, None);
+}
+
+const LONG: Duration = Duration::from_mins(1);
+
+async fn a_program_in_a_container_ends_with_its_code_and_the_beginning_of_what_it_wrote(rig: &impl Rig) {
+    let id = rig.started(Kind::Shell).await;
+    for (command, ends) in programs() {
+        let Some((code, mut output)) = ends else { continue };
+        output.truncate(EXEC_OUTPUT);
+        let executed = rig.engine().exec(&id, &command, LONG).await;
+        assert_eq!(executed, Ok(Executed::Ended { code, output }), "{command:?}");
+    }
+}
+
+async fn a_program_that_is_not_there_ends_with_a_code_of_its_own(rig: &impl Rig) {
+    let id = rig.started(Kind::Shell).await;
+    let executed = rig.engine().exec(&id, &["/absent".to_owned()], LONG).await.unwrap();
+    let Executed::Ended { code: 126 | 127, .. } = executed else { panic!("{executed:?}") };
+}
+
+async fn a_program_that_takes_too_long_goes_on_until_its_container_ends(rig: &impl Rig) {
+    let id = rig.started(Kind::Shell).await;
+    let (endless, _) = programs().pop().unwrap();
+    let executed = rig.engine().exec(&id, &endless, Duration::from_millis(500)).await.unwrap();
+    let Executed::Runs(exec) = executed else { panic!("{executed:?}") };
+    assert_eq!(rig.engine().exec_runs(&exec).await, Ok(true));
+    rig.kill(&id).await;
+    rig.ended(&id).await;
+    let is_over = |runs: &Result<bool, Failure>| matches!(runs, Ok(false) | Err(Failure::Missing(_)));
+    let _ = until("the program is over", || rig.engine().exec_runs(&exec), is_over).await;
+    assert_fails(rig.engine().exec_runs(&ExecId("0".repeat(64))).await, "missing");
+}
+
+async fn a_program_in_what_does_not_run_is_a_conflict(rig: &impl Rig) {
+    let (command, _) = programs().swap_remove(0);
+    let (created, _) = rig.created(Kind::Shell).await;
+    assert_fails(rig.engine().exec(&created, &command, LONG).await, "conflict");
+    let paused = rig.started(Kind::Shell).await;
+    rig.pause(&paused).await;
+    assert_fails(rig.engine().exec(&paused, &command, LONG).await, "conflict");
+    let ended = rig.started(Kind::Shell).await;
+    rig.kill(&ended).await;
+    rig.ended(&ended).await;
+    assert_fails(rig.engine().exec(&ended, &command, LONG).await, "conflict");
+    assert_fails(rig.engine().exec(&ContainerId("0".repeat(64)), &command, LONG).await, "missing");
 }
 
 async fn events_tell_what_happens_to_ones_own_containers_only(rig: &impl Rig) {

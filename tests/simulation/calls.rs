@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use orc::model::container::{Failure, Owner};
 use orc::model::id::ContainerId;
-use orc::plan::host::call::{Answer, Call, Outcome, Verb};
+use orc::model::probe::{Probes, Source};
+use orc::plan::host::call::{Answer, Call, Outcome, Reply, Verb};
 use orc::plan::host::hint::{Hint, HintKind};
 
-use crate::docker::{Cause, Deed, Signal, What};
+use crate::docker::{Body, Cause, Deed, Signal, What};
 use crate::faults::Planted;
 use crate::world::{Checked, Event, World};
 
@@ -177,11 +178,17 @@ impl World {
                 self.pull(serial, image.clone());
                 return Ok(());
             }
-            Call::Probe { task, container, .. } => {
+            Call::Probe { task, container, number, .. } => {
                 let body = self.engines[engine].containers.get(container);
-                let healthy = body.is_some_and(|body| body.status.is_live() && !body.sick);
-                let result = if healthy { Ok(()) } else { Err("answered 500".to_owned()) };
-                Outcome::Probed { task: *task, container: container.clone(), result }
+                let sulks = |body: &Body| {
+                    let probes = body.spec.as_ref().map(|spec| Probes::of(spec));
+                    let of_readiness =
+                        |probes: Probes| !probes.are_one() && probes.readiness == Source::Asked(*number);
+                    body.sulks_until > self.now && probes.is_some_and(of_readiness)
+                };
+                let healthy = body.is_some_and(|body| body.status.is_live() && !body.sick && !sulks(body));
+                let reply = if healthy { Reply::Passed } else { failing("answered 500") };
+                Outcome::Probed { task: *task, container: container.clone(), number: *number, reply }
             }
             Call::Lane { task, verb } => {
                 if let Some(id) = changed_by(verb) {
@@ -358,14 +365,18 @@ fn done(call: &Call, result: Result<Answer, Failure>) -> Outcome {
     }
 }
 
+fn failing(why: &str) -> Reply {
+    Reply::Failed { why: why.to_owned(), left: None }
+}
+
 /// The outcome of a call that came to nothing.
 fn failed(call: &Call, failure: Failure) -> Outcome {
     match call {
         Call::List { number } => Outcome::Listed { number: *number, result: Err(failure) },
         Call::Pull { image } => Outcome::Pulled { image: image.clone(), result: Err(failure) },
-        Call::Probe { task, container, .. } => {
-            let (task, container, result) = (*task, container.clone(), Err(failure.to_string()));
-            Outcome::Probed { task, container, result }
+        Call::Probe { task, container, number, .. } => {
+            let (task, container, reply) = (*task, container.clone(), failing(&failure.to_string()));
+            Outcome::Probed { task, container, number: *number, reply }
         }
         Call::Lane { task, verb } => Outcome::Done { task: *task, verb: verb.clone(), result: Err(failure) },
     }

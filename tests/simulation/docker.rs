@@ -46,6 +46,8 @@ pub(crate) struct Body {
     pub(crate) limits_as_set: bool,
     /// Its health endpoint answers 500.
     pub(crate) sick: bool,
+    /// Its probe of readiness, where that is one of its own, fails until then, milliseconds.
+    pub(crate) sulks_until: u64,
     /// How often it was started.
     pub(crate) life: u32,
     /// A stranger started it once more.
@@ -121,6 +123,7 @@ impl Docker {
             host_ports: HostPorts::new(),
             limits_as_set: true,
             sick: false,
+            sulks_until: 0,
             life: 0,
             revived: false,
         }
@@ -197,6 +200,7 @@ impl Docker {
         body.started_at = Some(wall);
         body.exit = None;
         body.sick = false;
+        body.sulks_until = 0;
         body.life += 1;
         self.deed(id, What::Started);
         Ok(())
@@ -318,6 +322,7 @@ impl Body {
             status: self.status.clone(),
             health: Health::None,
             host_ports: if shows_ports { self.host_ports.clone() } else { HostPorts::new() },
+            address: shows_ports.then(|| [172, 17, 0, 2].into()),
             details: None,
         })
     }

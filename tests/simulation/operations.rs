@@ -26,7 +26,7 @@ impl World {
             Op::Exit { .. } | Op::Sicken { .. } | Op::Vanish { .. } | Op::Kill { .. } | Op::Pause { .. } => {
                 self.meddle(op)
             }
-            Op::Squeeze { .. } | Op::Revive { .. } | Op::Puzzle { .. } => self.meddle(op),
+            Op::Squeeze { .. } | Op::Revive { .. } | Op::Puzzle { .. } | Op::Sulk { .. } => self.meddle(op),
             _ => self.fail(op)?,
         };
         if happened {
@@ -58,6 +58,7 @@ impl World {
     fn meddle(&mut self, op: &Op) -> bool {
         let (Op::Exit { wish, .. }
         | Op::Sicken { wish }
+        | Op::Sulk { wish, .. }
         | Op::Vanish { wish }
         | Op::Kill { wish }
         | Op::Pause { wish }
@@ -76,9 +77,19 @@ impl World {
         match op {
             Op::Exit { code, .. } if runs => docker.end(&id, life, *code, Cause::Own, wall),
             Op::Sicken { .. }
-                if runs && body.spec.as_ref().is_some_and(|spec| spec.health_check.is_some()) =>
+                if runs
+                    && body
+                        .spec
+                        .as_ref()
+                        .is_some_and(|spec| spec.health_check.is_some() || spec.liveness.is_some()) =>
             {
                 docker.meddle(&id, |body| body.sick = true);
+            }
+            Op::Sulk { for_ms, .. }
+                if runs && body.spec.as_ref().is_some_and(|spec| spec.readiness.is_some()) =>
+            {
+                let until = self.now + for_ms;
+                docker.meddle(&id, |body| body.sulks_until = until);
             }
             Op::Vanish { .. } if up => {
                 let _ = docker.begin_removal(&id, Cause::Other, wall);

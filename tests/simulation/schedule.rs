@@ -120,6 +120,8 @@ ops! {
     Exit { wish: usize, code: i64 },
     /// Its health checks fail from now on.
     Sicken { wish: usize },
+    /// It lives, and is not ready for a while.
+    Sulk { wish: usize, for_ms: u64 },
     /// A stranger removes its container.
     Vanish { wish: usize },
     /// A stranger kills it.
@@ -264,6 +266,7 @@ fn draw_op(random: &mut Random, profile: &Profile, wishes: &mut usize, died: &mu
         45 | 46 => Op::SetAvailability { node, to: random.pick(&Availability::ALL) },
         47 => Op::ManagerFreezes { for_ms },
         48 | 49 => Op::Rebalance {},
+        50 => Op::Sulk { wish, for_ms },
         _ => Op::Exit { wish, code: 1 },
     }
 }

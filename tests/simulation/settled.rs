@@ -172,6 +172,12 @@ impl World {
         if !body.limits_as_set || body.sick {
             return broken("L1", format!("{} is sick, or has other limits than it was given", task.id));
         }
+        if !task.is_ready() || task.ready_since.is_none() {
+            return broken(
+                "L1",
+                format!("{} runs and is well, and is not ready: {:?}", task.id, task.observed.ready),
+            );
+        }
         self.is_told_truly(task, Some(node))
     }
 

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use orc::model::id::{ClusterId, InstanceId, NodeName, TaskId};
 use orc::model::node::{Life, NodeFacts, NodeLoad};
+use orc::model::record::Record;
+use orc::model::state::Ready;
 use orc::model::task::{Assignment, Report};
 use orc::model::time::{Moment, Timestamp};
 use orc::plan::cluster::change::{Change, Heard};
@@ -77,6 +79,21 @@ impl World {
         let written = worker.untold.keys().filter_map(|task| worker.disk.records.get(task));
         let in_memory = worker.untold.keys().filter_map(|task| host.slot(*task)).map(|slot| &slot.record);
         let hasty = self.planted == Some(Planted::TellsBeforeWriting);
+        let now = worker.clocks.at(self.now).moment;
+        let report = |record: &Record| {
+            // Since when it is ready, only the process knows.
+            let said = host.slot(record.assignment.id).map(|slot| slot.report(now));
+            let ready_for_ms =
+                said.and_then(|said| said.ready_for_ms).filter(|_| record.observed.ready == Some(Ready::Yes));
+            Report {
+                task: record.assignment.id,
+                placement: record.assignment.placement,
+                state: record.state,
+                observed: record.observed.clone(),
+                ready_for_ms,
+                message: record.message.clone(),
+            }
+        };
         let reports = if hasty { in_memory.map(report).collect() } else { written.map(report).collect() };
         let question = Question {
             id,
@@ -366,14 +383,4 @@ impl World {
 /// Every machine: 4 cores, 8 GiB.
 fn facts() -> NodeFacts {
     NodeFacts { cores: 4, memory: 8 << 30, disk: 100 << 30, ..NodeFacts::default() }
-}
-
-fn report(record: &orc::model::record::Record) -> Report {
-    Report {
-        task: record.assignment.id,
-        placement: record.assignment.placement,
-        state: record.state,
-        observed: record.observed.clone(),
-        message: record.message.clone(),
-    }
 }

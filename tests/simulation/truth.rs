@@ -6,13 +6,14 @@ use std::ops::RangeInclusive;
 
 use orc::model::container::{Container, ContainerStatus, Owner};
 use orc::model::id::{ContainerId, TaskId};
+use orc::model::probe::{Probes, Source};
 use orc::model::record::{Reason, Record};
 use orc::model::spec::{Failover, RestartPolicy};
 use orc::model::state::{Desired, State, TRANSITIONS};
 use orc::model::task::Task;
 use orc::plan::cluster::Dirty;
 use orc::plan::cluster::change::Change;
-use orc::plan::host::call::{Call, Outcome, Verb};
+use orc::plan::host::call::{Call, Outcome, Reply, Verb};
 
 use crate::docker::{Body, Cause, Deed, Docker, What};
 use crate::manager;
@@ -24,8 +25,8 @@ use crate::world::{Checked, World, broken};
 #[derive(Debug, Default)]
 pub(crate) struct Truth {
     attempts: BTreeMap<(TaskId, u32), Attempt>,
-    /// Failed answers of health endpoints that reached a worker.
-    failed_probes: BTreeMap<TaskId, u32>,
+    /// Failed answers that reached a worker, by the number of the task's probe.
+    failed_probes: BTreeMap<(TaskId, usize), u32>,
     /// Workers that lost their database.
     lost_stores: BTreeSet<usize>,
     /// Machines whose date was set; the number of nodes is the manager's.
@@ -81,8 +82,8 @@ impl Truth {
     }
 
     pub(crate) fn note_outcome(&mut self, outcome: &Outcome) {
-        if let Outcome::Probed { task, result: Err(_), .. } = outcome {
-            *self.failed_probes.entry(*task).or_default() += 1;
+        if let Outcome::Probed { task, number, reply: Reply::Failed { .. }, .. } = outcome {
+            *self.failed_probes.entry((*task, *number)).or_default() += 1;
         }
     }
 
@@ -358,8 +359,11 @@ impl World {
             Some(slot) if !wants_to_run(&slot.record) => false,
             Some(slot) => slot.record.attempt.as_ref().is_some_and(|attempt| {
                 let current = attempt.number == container.identity.attempt;
-                let sick = attempt.ending.is_some()
-                    && self.truth.failed_probes.get(&task).is_some_and(|many| *many > 1);
+                let failed = match Probes::of(&slot.record.assignment.spec).liveness {
+                    Source::Asked(number) => self.truth.failed_probes.get(&(task, number)).copied(),
+                    Source::Nothing | Source::Image => None,
+                };
+                let sick = attempt.ending.is_some() && failed.is_some_and(|many| many > 1);
                 let fenced = attempt.ending == Some(Reason::LeaseOver)
                     && slot.record.assignment.spec.failover == Failover::Single;
                 current && !sick && !fenced

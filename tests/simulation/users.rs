@@ -79,6 +79,16 @@ fn spec(shape: Shape) -> TaskSpec {
         "RestartPolicy": shape.policy,
         "HealthCheck": shape.checked.then_some(check),
     });
+    if shape.checked && shape.name % 2 == 1 {
+        // The same apart: readiness and liveness.
+        spec["HealthCheck"] = json!(null);
+        let times = json!({ "IntervalMs": 2000, "TimeoutMs": 1000, "Retries": 2, "StartPeriodMs": 0 });
+        for (probe, test) in [("Readiness", json!({ "Exec": ["check"] })), ("Liveness", json!({ "Tcp": 80 }))]
+        {
+            spec[probe] = times.clone();
+            spec[probe]["Test"] = test;
+        }
+    }
     if shape.single {
         spec["Failover"] = json!("single");
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Command, Id};
 
+use super::health::HealthArgs;
 use crate::cli::target::Target;
 use crate::cli::values::{self, Publish};
 use crate::model::id::NodeName;
@@ -168,25 +169,8 @@ pub(super) struct LifeArgs {
     #[arg(long, value_name = "POLICY", value_parser = values::restart_policy)]
     pub(super) restart: Option<RestartPolicy>,
 
-    /// Check its health by an HTTP GET of this path on its first published port
-    #[arg(long, value_name = "PATH")]
-    pub(super) health: Option<String>,
-
-    /// Time between two checks [default: 10s]
-    #[arg(long, value_name = "DURATION", value_parser = values::duration, requires = "health")]
-    pub(super) health_interval: Option<Duration>,
-
-    /// Time for the answer to a check [default: 5s]
-    #[arg(long, value_name = "DURATION", value_parser = values::duration, requires = "health")]
-    pub(super) health_timeout: Option<Duration>,
-
-    /// Failed checks in a row that make it unhealthy [default: 3]
-    #[arg(long, value_name = "N", requires = "health")]
-    pub(super) health_retries: Option<u32>,
-
-    /// After a start, failed checks do not count for so long [default: 0s]
-    #[arg(long, value_name = "DURATION", value_parser = values::duration, requires = "health")]
-    pub(super) health_start_period: Option<Duration>,
+    #[command(flatten)]
+    pub(super) health: HealthArgs,
 
     /// When its node is not heard of: available begins it elsewhere soon, single only once its node has ended it or must
     /// have [default: available]

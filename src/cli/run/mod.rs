@@ -1,6 +1,7 @@
 //! `orc run`: hands a task in and waits until it runs.
 
 mod args;
+mod health;
 mod submission;
 mod wait;
 
@@ -31,6 +32,7 @@ const EXAMPLES: &str = "\
 Examples:
   orc run nginx:1.29 --name web -p 8080:80 --health /
   orc run postgres:18 --name db -v data:/var/lib/postgresql -e POSTGRES_PASSWORD --memory 512m
+  orc run shop:7 --name shop --ready http://:8080/ready --live tcp://:8080 --health-interval 2s
   orc run busybox --restart no -- sh -c 'date; sleep 5'
   orc run -f task.json --detach
 

@@ -7,13 +7,13 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::args::{LifeArgs, LimitArgs, PlacementArgs, SpecArgs};
+use super::args::{LimitArgs, PlacementArgs, SpecArgs};
 use crate::cli::error::CliError;
 use crate::cli::target::Environment;
 use crate::model::id::{RequestId, TaskId, is_docker_name};
 use crate::model::spec::{Empty, PublishMode};
 use crate::wire::placement::Placement;
-use crate::wire::submission::{Duration, TaskInput};
+use crate::wire::submission::TaskInput;
 
 /// What `State` of a `TaskEvent` asks for: run it.
 const RUN: i64 = 2;
@@ -38,15 +38,6 @@ pub(in crate::cli) fn task(args: SpecArgs, environment: &Environment) -> Result<
     let id = TaskId::generate();
     let image = args.image.unwrap_or_default();
     let LimitArgs { cpu, memory, disk } = args.limits;
-    let LifeArgs {
-        restart,
-        health,
-        health_interval,
-        health_timeout,
-        health_retries,
-        health_start_period,
-        ..
-    } = args.life;
     let mut task = TaskInput {
         id: Some(id),
         name: Some(args.name.unwrap_or_else(|| name_for(&image, id))),
@@ -54,12 +45,7 @@ pub(in crate::cli) fn task(args: SpecArgs, environment: &Environment) -> Result<
         cpu,
         memory,
         disk,
-        restart_policy: restart,
-        health_check: health,
-        interval: health_interval.map(Duration),
-        timeout: health_timeout.map(Duration),
-        retries: health_retries,
-        start_period: health_start_period.map(Duration),
+        restart_policy: args.life.restart,
         cmd: some_of(args.command),
         entrypoint: some_of(args.entrypoint),
         working_dir: args.workdir,
@@ -73,6 +59,7 @@ pub(in crate::cli) fn task(args: SpecArgs, environment: &Environment) -> Result<
         labels: Some(args.label.into_iter().collect()).filter(|labels: &BTreeMap<_, _>| !labels.is_empty()),
         ..TaskInput::default()
     };
+    args.life.health.describe(&mut task);
     for port in args.publish {
         let bound = task.port_bindings.as_ref().is_some_and(|ports| ports.contains_key(&port.container));
         let exposed = task.exposed_ports.as_ref().is_some_and(|ports| ports.contains_key(&port.container));

@@ -146,6 +146,13 @@ fn what_makes_no_sense_is_a_usage_error_that_says_what_would() {
         (&["x", "--restart", "maybe"], "on-failure"),
         (&["x", "--pull", "often"], "missing, always or never"),
         (&["x", "--health-interval", "5s"], "--health"),
+        (&["x", "--ready", "tcp://web:80"], "tcp://:5432"),
+        (&["x", "--live", "ftp://:21"], "http://:8080/ready"),
+        (&["x", "--ready", " "], "a line for the shell"),
+        (&["x", "--ready", "true", "--health", "/"], "cannot be used with"),
+        (&["x", "--health-cmd", "true", "--live", "true"], "cannot be used with"),
+        (&["x", "--health", "/", "--health-start-interval", "1s"], "cannot be used with"),
+        (&["x", "--no-healthcheck", "--ready", "true"], "cannot be used with"),
         (&["x", "--wait", "--detach"], "cannot be used with"),
         (&["x", "--wait-timeout", "5s", "-d"], "cannot be used with"),
         (&["x", "--node", "../a"], "node name"),
@@ -153,6 +160,37 @@ fn what_makes_no_sense_is_a_usage_error_that_says_what_would() {
         let (code, text) = event(words).expect_err(&format!("{words:?} makes sense"));
         assert!(code == 2 && text.contains(remedy), "{words:?} ends with {code} and {text}");
     }
+}
+
+/// The probes that these words make of a task, each as JSON.
+fn probes(words: &[&str]) -> [String; 2] {
+    let event = event(&[&["nginx", "--name", "web"], words].concat()).unwrap();
+    let known: TaskEventInput = serde_json::from_value(event.clone()).unwrap();
+    let wanted = known.wanted(&BindRoots::default());
+    assert!(matches!(wanted, Ok(Wanted::Run(_))), "a manager would say: {wanted:?}");
+    ["Readiness", "Liveness"].map(|field| event["Task"][field].to_string())
+}
+
+#[test]
+fn probes_have_dockers_flags_and_two_more() {
+    let shell = r#"{"Test":["CMD-SHELL","test -e /up"]}"#;
+    assert_eq!(probes(&["--health-cmd", "test -e /up"]), [shell, shell]);
+    assert_eq!(probes(&["--no-healthcheck"]), ["null", r#"{"Test":["NONE"]}"#]);
+    assert_eq!(
+        probes(&["--ready", "http://:80/ready?x=1", "--live", "test -e /up"]),
+        [r#"{"Http":{"Path":"/ready?x=1","Port":80}}"#, shell]
+    );
+    assert_eq!(
+        probes(&["--ready", "https://:8443", "--live", "tcp://:80"]),
+        [r#"{"Http":{"Port":8443,"Scheme":"https"}}"#, r#"{"Tcp":{"Port":80}}"#]
+    );
+    let times = "--live tcp://:80 --health-interval 2s --health-timeout 1s --health-retries 2 --health-start-period 1m \
+                 --health-start-interval 500ms";
+    let [_, liveness] = probes(&times.split_whitespace().collect::<Vec<_>>());
+    assert_eq!(
+        liveness,
+        r#"{"Interval":2000000000,"Retries":2,"StartInterval":500000000,"StartPeriod":60000000000,"Tcp":{"Port":80},"Timeout":1000000000}"#
+    );
 }
 
 #[test]

@@ -37,14 +37,21 @@ pub(in crate::cli) fn is_settled(task: &Task) -> bool {
     verdict(task) != Verdict::Waiting
 }
 
-/// Whether a running task is as healthy as it can be known to be.
+/// Whether a running task is as ready, or else as healthy, as it can be known to be.
 fn is_well(task: &Task) -> bool {
+    if task.readiness.is_some() {
+        return task.ready;
+    }
     let unchecked = task.health_check.is_empty() && task.health == Health::None.word();
     unchecked || task.health == Health::Healthy.word()
 }
 
 fn running(task: &Task) -> String {
-    let health = if task.health == Health::Healthy.word() { " and is healthy" } else { "" };
+    let health = match () {
+        () if task.readiness.is_some() => " and is ready",
+        () if task.health == Health::Healthy.word() => " and is healthy",
+        () => "",
+    };
     let ports = words::ports(task.host_ports.as_ref());
     let at = if ports.is_empty() { String::new() } else { format!(" at {ports}") };
     format!("{} runs on {}{at}{health}", task.name, task.node)
@@ -96,6 +103,11 @@ mod tests {
             (json!({ "HealthCheck": "/", "Health": "starting" }), Verdict::Waiting),
             (json!({ "HealthCheck": "/", "Health": "unhealthy" }), Verdict::Waiting),
             (json!({ "HealthCheck": "/", "Health": "healthy" }), runs("web runs on worker-1 and is healthy")),
+            (json!({ "Readiness": { "Tcp": { "Port": 80 } }, "Health": "healthy" }), Verdict::Waiting),
+            (
+                json!({ "Readiness": { "Tcp": { "Port": 80 } }, "Ready": true }),
+                runs("web runs on worker-1 and is ready"),
+            ),
             // The image has a check of its own.
             (json!({ "Health": "starting" }), Verdict::Waiting),
             (

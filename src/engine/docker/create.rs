@@ -1,13 +1,16 @@
 //! A task's specification in the words of the Engine API: the body of `POST /containers/create`.
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
 use bollard::models::{
-    ContainerCreateBody, ContainerUpdateBody, HostConfig, Mount, MountType, PortBinding, PortMap,
+    ContainerCreateBody, ContainerUpdateBody, HealthConfig, HostConfig, Mount, MountType, PortBinding,
+    PortMap,
 };
 
 use super::hardening::{Output, harden, never_restart};
 use crate::engine::labels::Labels;
+use crate::model::probe::{Probe, Test};
 use crate::model::spec::{self, MountKind, Port, PublishMode, TaskSpec};
 
 /// The body that creates a container of `spec` with these labels.
@@ -23,6 +26,7 @@ pub(super) fn body(spec: &TaskSpec, labels: Labels, output: Output) -> Container
         stop_timeout: spec.stop_timeout.map(i64::from),
         exposed_ports: Some(exposed_ports(spec).iter().map(Port::to_string).collect()),
         labels: Some(labels),
+        healthcheck: healthcheck(spec),
         host_config: Some(harden(host_config(spec), output)),
         ..ContainerCreateBody::default()
     }
@@ -39,6 +43,26 @@ pub(super) fn limits(spec: &TaskSpec) -> ContainerUpdateBody {
         restart_policy: Some(never_restart()),
         ..ContainerUpdateBody::default()
     }
+}
+
+/// What becomes of the image's own HEALTHCHECK: where the task says what counts in its place, the engine need not run it.
+fn healthcheck(spec: &TaskSpec) -> Option<HealthConfig> {
+    let said: Vec<&Probe> = [&spec.readiness, &spec.liveness].into_iter().flatten().collect();
+    if said.is_empty() {
+        return None;
+    }
+    let Some(probe) = said.into_iter().find(|probe| probe.test == Test::Image) else {
+        return Some(HealthConfig { test: Some(vec!["NONE".to_owned()]), ..HealthConfig::default() });
+    };
+    let nanos = |duration: Duration| i64::try_from(duration.as_nanos()).ok();
+    Some(HealthConfig {
+        test: None,
+        interval: nanos(probe.interval()),
+        timeout: nanos(probe.timeout()),
+        retries: Some(probe.retries.into()),
+        start_period: nanos(probe.start_period()),
+        start_interval: probe.start_interval_ms.and_then(|_| nanos(probe.start_interval())),
+    })
 }
 
 /// Docker's unit for CPU: billionths of a core.
@@ -160,6 +184,21 @@ mod tests {
             &expect_test::expect![[
                 r#"{"Cmd":["a"],"Entrypoint":["b"],"Env":["A=1"],"ExposedPorts":{},"HostConfig":{"AutoRemove":false,"Memory":1024,"Mounts":[{"ReadOnly":false,"Source":"v","Target":"/v","Type":"volume"},{"ReadOnly":true,"Source":"/h","Target":"/b","Type":"bind"},{"ReadOnly":false,"Target":"/t","Type":"tmpfs"}],"NanoCpus":100000000,"PortBindings":{},"PublishAllPorts":true,"RestartPolicy":{"Name":"no"}},"Image":"i","Labels":{},"StopSignal":"SIGINT","StopTimeout":3,"User":"u","WorkingDir":"/w"}"#
             ]],
+        );
+    }
+
+    #[test]
+    fn the_images_own_check_is_left_out_where_the_task_says_what_counts() {
+        let times = r#""IntervalMs":2000,"TimeoutMs":1000,"Retries":2,"StartPeriodMs":0"#;
+        let healthcheck = |test: &str| {
+            let json = format!(r#"{{"Name":"web","Image":"i","Readiness":{{"Test":{test},{times}}}}}"#);
+            let body = body(&serde_json::from_str(&json).unwrap(), Labels::new(), Output::Uncapped);
+            serde_json::to_value(body).unwrap()["Healthcheck"].to_string()
+        };
+        assert_eq!(healthcheck(r#"{"Tcp":80}"#), r#"{"Test":["NONE"]}"#);
+        assert_eq!(
+            healthcheck(r#""Image""#),
+            r#"{"Interval":2000000000,"Retries":2,"StartPeriod":0,"Timeout":1000000000}"#
         );
     }
 }

@@ -4,6 +4,7 @@ mod address;
 mod bind;
 mod create;
 mod credentials;
+mod exec;
 mod failure;
 mod hardening;
 mod pull;
@@ -29,9 +30,9 @@ use tokio::sync::watch;
 pub use self::address::{DockerEnv, InvalidAddress};
 use self::credentials::Logins;
 use self::hardening::Output;
-use super::{Deadlines, Engine, EngineEvent, EngineInfo, LogChunk, LogOptions, labels};
+use super::{Deadlines, Engine, EngineEvent, EngineInfo, Executed, LogChunk, LogOptions, labels};
 use crate::model::container::{Container, Failure, Identity, Owner};
-use crate::model::id::ContainerId;
+use crate::model::id::{ContainerId, ExecId};
 use crate::model::spec::TaskSpec;
 
 /// What Docker waits between the signal and the kill when nobody says otherwise, in seconds.
@@ -187,6 +188,14 @@ impl Engine for Docker {
     async fn restore_limits(&self, id: &ContainerId, spec: &TaskSpec) -> Result<(), Failure> {
         let call = self.calls.update_container(&id.0, create::limits(spec));
         within(self.deadlines.call, "restoring a container's limits", call).await
+    }
+
+    async fn exec(&self, id: &ContainerId, command: &[String], limit: Duration) -> Result<Executed, Failure> {
+        exec::exec(&self.calls, self.deadlines.call, id, command, limit).await
+    }
+
+    async fn exec_runs(&self, id: &ExecId) -> Result<bool, Failure> {
+        exec::runs(&self.calls, self.deadlines.call, id).await
     }
 
     async fn pull(&self, image: &str, progress: watch::Sender<String>) -> Result<(), Failure> {

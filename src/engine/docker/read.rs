@@ -1,8 +1,11 @@
 //! An engine's answers in orc's words: lists and inspections to [`Container`].
 
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+
 use bollard::models::{
-    ContainerInspectResponse, ContainerState, ContainerSummary, HostConfig, PortMap, PortSummary,
-    RestartPolicyNameEnum,
+    ContainerInspectResponse, ContainerState, ContainerSummary, EndpointSettings, HostConfig, PortMap,
+    PortSummary, RestartPolicyNameEnum,
 };
 
 use super::create::{bytes, nano_cpus};
@@ -26,6 +29,7 @@ pub(super) fn summary(entry: ContainerSummary) -> Result<Container, String> {
         status: status(&entry.state.map(|state| state.to_string()).unwrap_or_default()),
         health: health_in(&text),
         host_ports: ports_of_list(entry.ports.unwrap_or_default())?,
+        address: entry.network_settings.and_then(|network| address(network.networks?)),
         details: None,
     })
 }
@@ -35,7 +39,8 @@ pub(super) fn inspection(answer: ContainerInspectResponse) -> Result<Container, 
     let labels = answer.config.and_then(|config| config.labels).unwrap_or_default();
     let state = answer.state.ok_or("it has no state")?;
     let host = answer.host_config.unwrap_or_default();
-    let ports = answer.network_settings.and_then(|network| network.ports).unwrap_or_default();
+    let network = answer.network_settings.unwrap_or_default();
+    let ports = network.ports.unwrap_or_default();
     let word = state.status.map(|status| status.to_string()).unwrap_or_default();
     let health = state.health.as_ref().and_then(|health| health.status).map(|health| health.to_string());
     let status = status(&word);
@@ -49,6 +54,7 @@ pub(super) fn inspection(answer: ContainerInspectResponse) -> Result<Container, 
             Health::None
         },
         host_ports: ports_of_inspection(&ports)?,
+        address: network.networks.and_then(address),
         details: Some(details(&status, state, &host, &labels)),
         status,
     })
@@ -115,6 +121,12 @@ fn limits_as_set(host: &HostConfig, labels: &Labels) -> bool {
     (cpu == 0 || host.nano_cpus == Some(cpu))
         && (memory == 0 || host.memory == Some(memory))
         && matches!(policy, None | Some(RestartPolicyNameEnum::EMPTY | RestartPolicyNameEnum::NO))
+}
+
+/// The container's own address: of the first network, by name, on which it has one. An engine writes none as an empty text.
+fn address(networks: HashMap<String, EndpointSettings>) -> Option<IpAddr> {
+    let networks: BTreeMap<_, _> = networks.into_iter().collect();
+    networks.into_values().find_map(|network| network.ip_address?.parse().ok())
 }
 
 /// The published ports of a list's entry.

@@ -11,9 +11,9 @@ use super::faults::{Fault, Verb};
 use super::host::{Host, with_tag};
 use super::image::{Program, Registry};
 use super::{Call, Fake, streams};
-use crate::engine::{Engine, EngineEvent, EngineInfo, LogChunk, LogOptions};
+use crate::engine::{Engine, EngineEvent, EngineInfo, Executed, LogChunk, LogOptions};
 use crate::model::container::{Container, Failure, Identity, Owner};
-use crate::model::id::{ContainerId, TaskId};
+use crate::model::id::{ContainerId, ExecId, TaskId};
 use crate::model::spec::TaskSpec;
 
 impl Fake {
@@ -195,6 +195,21 @@ impl Engine for Fake {
             host.restore_limits(&wanted)
         })
         .await
+    }
+
+    async fn exec(&self, id: &ContainerId, command: &[String], limit: Duration) -> Result<Executed, Failure> {
+        let (wanted, command) = (id.clone(), command.to_vec());
+        let work = move |host: &mut Host| host.exec(&wanted, &command);
+        let executed = self.call((Verb::Exec, &id.0, None), self.deadlines.call, work).await?;
+        if let Executed::Runs(_) = executed {
+            sleep(limit).await;
+        }
+        Ok(executed)
+    }
+
+    async fn exec_runs(&self, id: &ExecId) -> Result<bool, Failure> {
+        let wanted = id.clone();
+        self.call((Verb::ExecRuns, "", None), self.deadlines.call, move |host| host.exec_runs(&wanted)).await
     }
 
     async fn pull(&self, image: &str, progress: watch::Sender<String>) -> Result<(), Failure> {

@@ -1,5 +1,7 @@
 //! One container of the fake engine.
 
+use std::net::IpAddr;
+
 use super::image::Program;
 use crate::model::container::{Container, ContainerStatus, Details, Exit, Identity, Owner};
 use crate::model::id::ContainerId;
@@ -20,6 +22,8 @@ pub(super) struct FakeContainer {
     pub(super) status: ContainerStatus,
     pub(super) health: Health,
     pub(super) host_ports: HostPorts,
+    /// On the engine's bridge, while it runs.
+    pub(super) address: Option<IpAddr>,
     pub(super) limits_as_set: bool,
     pub(super) body: Body,
     pub(super) output: Vec<Line>,
@@ -67,6 +71,7 @@ impl FakeContainer {
             status: ContainerStatus::Created,
             health: Health::None,
             host_ports: HostPorts::new(),
+            address: None,
             limits_as_set: true,
             body: Body::default(),
             output: Vec::new(),
@@ -83,6 +88,7 @@ impl FakeContainer {
             status: self.status.clone(),
             health: self.health,
             host_ports: self.host_ports.clone(),
+            address: self.address,
             details: None,
         })
     }
@@ -97,11 +103,20 @@ impl FakeContainer {
         }
     }
 
+    /// What Docker gives it on its bridge when it starts: here by its number.
+    pub(super) fn own_address(&self) -> Option<IpAddr> {
+        /// 172.17.0.1, which is the host's own.
+        const GATEWAY: u32 = 0xac11_0001;
+        let number = u32::from_str_radix(self.id.0.get(56..)?, 16).ok()?;
+        Some(IpAddr::V4((GATEWAY + number).into()))
+    }
+
     /// Its processes end.
     pub(super) fn end(&mut self, at: Timestamp, code: i64) {
         self.status = ContainerStatus::Exited;
         self.health = Health::None;
         self.host_ports.clear();
+        self.address = None;
         self.body.exit = Some(Exit { code, oom_killed: false, finished_at: Some(at) });
     }
 

@@ -28,6 +28,10 @@ pub enum Verb {
     Rename,
     /// `restore_limits`
     RestoreLimits,
+    /// `exec`
+    Exec,
+    /// `exec_runs`
+    ExecRuns,
     /// `pull`
     Pull,
     /// `events`

@@ -9,10 +9,11 @@ use tokio::time::Instant;
 
 use super::agenda::{Agenda, Effect};
 use super::container::{Body, FakeContainer};
+use super::exec::Exec;
 use super::image::{Program, Registry};
 use crate::engine::EngineEvent;
 use crate::model::container::{ContainerStatus, Failure, Identity, Owner};
-use crate::model::id::{ContainerId, TaskId, is_docker_name};
+use crate::model::id::{ContainerId, ExecId, TaskId, is_docker_name};
 use crate::model::spec::{Protocol, TaskSpec};
 use crate::model::time::Timestamp;
 
@@ -29,6 +30,8 @@ pub(super) struct Host {
     pub(super) containers: BTreeMap<ContainerId, FakeContainer>,
     pub(super) images: BTreeMap<String, Program>,
     pub(super) registry: BTreeMap<String, Registry>,
+    /// Programs in containers that did not end by themselves.
+    pub(super) execs: BTreeMap<ExecId, Exec>,
     pub(super) cores: u32,
     pub(super) memory: u64,
     /// Most containers of one attempt that ever lived at once.
@@ -49,6 +52,7 @@ impl Host {
             containers: BTreeMap::new(),
             images: BTreeMap::new(),
             registry: BTreeMap::new(),
+            execs: BTreeMap::new(),
             cores: 4,
             memory: 8 << 30,
             peak_live: BTreeMap::new(),
@@ -180,6 +184,7 @@ impl Host {
         let container = self.find_mut(&id.0)?;
         container.status = ContainerStatus::Running;
         container.host_ports = ports.unwrap_or_default();
+        container.address = container.own_address();
         container.health = program.health;
         container.body = Body { started_at: Some(wall), lives: container.body.lives + 1, ..Body::default() };
         container.write_lines(wall, &program.writes);

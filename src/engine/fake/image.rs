@@ -1,5 +1,6 @@
 //! Images of the fake engine, and what the program in each of them does.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::model::container::Failure;
@@ -21,6 +22,17 @@ pub struct Program {
     pub refuses: Option<String>,
     /// What each container writes at its start.
     pub writes: Vec<String>,
+    /// What can be run inside its containers, by the whole command, and how that ends. Nothing else is there.
+    pub commands: BTreeMap<Vec<String>, Command>,
+}
+
+/// How a program inside a container ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// With this code, after it has written this.
+    Ends(i64, String),
+    /// Not at all.
+    Hangs,
 }
 
 impl Default for Program {
@@ -33,6 +45,7 @@ impl Default for Program {
             health: Health::None,
             refuses: None,
             writes: Vec::new(),
+            commands: BTreeMap::new(),
         }
     }
 }

@@ -9,6 +9,7 @@ mod agenda;
 mod calls;
 mod container;
 mod controls;
+mod exec;
 mod faults;
 mod host;
 mod image;
@@ -25,7 +26,7 @@ use tokio::time::Instant;
 use self::faults::Rules;
 pub use self::faults::{Fault, Rule, Verb};
 use self::host::Host;
-pub use self::image::{Program, Registry};
+pub use self::image::{Command, Program, Registry};
 use super::Deadlines;
 use crate::model::id::TaskId;
 

@@ -1,5 +1,7 @@
 //! The one meaning of each change of the cluster, for the store and the simulation alike.
 
+use std::time::Duration;
+
 use super::Cluster;
 use super::change::{Applied, Change, Refusal, Submission};
 use crate::model::event::{Event, EventKind};
@@ -180,11 +182,13 @@ impl Cluster {
             let why = format!("does not run on {node}, and stays where it was: {}", report.message);
             return self.take_back(report.task, &why, now);
         }
+        let lived = self.lived(now.moment);
         let Some(task) = self.tasks.get_mut(&report.task) else { return Applied::Ignored };
         let finishes = report.state.is_final() && !task.state.is_final();
         task.state = report.state;
         task.observed = report.observed.clone();
         task.message.clone_from(&report.message);
+        note_readiness(task, report.ready_for_ms, lived, now.wall);
         if finishes && task.desired == Desired::Stop {
             // What its node has leaves it out from now on: an answer from before that, come late, must be known by it.
             self.revision += 1;
@@ -293,6 +297,19 @@ impl Cluster {
         self.dirty.tasks.remove(&id);
         self.dirty.forgotten.insert(id);
         Applied::Changed(Vec::new())
+    }
+}
+
+/// Notes since when a task has been ready, going by how long its worker says that it has been. One that does not say so
+/// has just become it.
+fn note_readiness(task: &mut Task, ready_for_ms: Option<u64>, lived: Duration, wall: Timestamp) {
+    if !task.is_ready() {
+        (task.ready_since, task.ready_at) = (None, None);
+    } else if ready_for_ms.is_some() || task.ready_since.is_none() {
+        // Whatever a worker says, it was not ready before there was a manager that could have wanted it.
+        let ready_for = Duration::from_millis(ready_for_ms.unwrap_or_default()).min(lived);
+        task.ready_since = Some(lived.saturating_sub(ready_for));
+        task.ready_at = Some(wall.before(ready_for));
     }
 }
 

@@ -7,7 +7,7 @@ use super::rebalance::Rebalance;
 use crate::model::event::{Event, EventKind};
 use crate::model::id::{NodeName, TaskId};
 use crate::model::node::NodeState;
-use crate::model::state::{Actor, Desired, Health, State, may_move};
+use crate::model::state::{Actor, Desired, State, may_move};
 use crate::model::task::{Meanwhile, Move, Predecessor, Report, Task};
 use crate::model::time::Now;
 
@@ -142,9 +142,8 @@ impl Cluster {
 
     /// Whether a report says that a task runs where it moved to, as well as it can be known to.
     pub(super) fn has_arrived(task: &Task, report: &Report) -> bool {
-        let checked = task.spec.health_check.is_some() || report.observed.health != Health::None;
-        let well = !checked || report.observed.health == Health::Healthy;
-        report.state == State::Completed || (report.state == State::Running && well)
+        let runs = report.state == State::Running && report.observed.is_ready(&task.spec);
+        report.state == State::Completed || runs
     }
 
     /// Ends what is left of a task's earlier placement: its node is told to let go of it.

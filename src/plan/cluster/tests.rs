@@ -1,6 +1,7 @@
 //! What a manager decides and what each change means, case by case.
 
 mod moves;
+mod readiness;
 mod safe_mode;
 mod services;
 
@@ -135,6 +136,7 @@ impl World {
         let node = known.node.clone().unwrap();
         let observed = Observed { attempt: 1, seq, ..Observed::default() };
         let report = Report {
+            ready_for_ms: None,
             task: task(number),
             placement: known.placement,
             state,
@@ -255,8 +257,14 @@ fn a_late_a_foreign_and_an_unlawful_report_change_nothing() {
         "no worker takes a task back to pending"
     );
     let observed = Observed { attempt: 1, seq: 9, ..Observed::default() };
-    let report =
-        Report { task: task(1), placement: 1, state: State::Failed, observed, message: String::new() };
+    let report = Report {
+        task: task(1),
+        placement: 1,
+        state: State::Failed,
+        observed,
+        ready_for_ms: None,
+        message: String::new(),
+    };
     let foreign = Change::Report { node: worker(2), report: report.clone() };
     assert_eq!(world.apply(&foreign), Ok(Applied::Ignored));
     let stale = Change::Report { node: worker(1), report: Report { placement: 0, ..report } };

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use super::Host;
 use super::call::Call;
-use super::probe::Probe;
+use super::health::standing;
 use crate::model::container::Container;
 use crate::model::event::EventKind;
 use crate::model::id::{ContainerId, TaskId};
 use crate::model::record::{Attempt, Reason, Retry};
 use crate::model::spec::PullPolicy;
-use crate::model::state::{Health, State};
+use crate::model::state::{Health, Ready, State};
 use crate::model::task::Observed;
 use crate::model::time::{Now, Timestamp};
 use crate::plan::restart::{self, Ending, Verdict};
@@ -42,12 +42,14 @@ pub enum Action {
         /// Of which task.
         task: TaskId,
     },
-    /// Its health is another than was said.
+    /// Its health or readiness is another than was said.
     SetHealth {
         /// Of which task.
         task: TaskId,
-        /// What it is.
+        /// What its health is.
         health: Health,
+        /// Whether it gets traffic.
+        ready: Ready,
     },
     /// End the attempt for its health.
     Condemn {
@@ -93,7 +95,7 @@ impl Host {
             Action::Adopt { task, container } => self.adopt(*task, container, now),
             Action::Saw { task } => self.saw(*task, now),
             Action::Watch { task } => self.watch(*task, now),
-            Action::SetHealth { task, health } => self.set_health(*task, *health, now),
+            Action::SetHealth { task, health, ready } => self.set_health(*task, *health, ready, now),
             Action::Condemn { task, why } => self.condemn(*task, why, now),
             Action::Fence { task } => self.fence(*task, now),
             Action::End { task, ending } => self.end(*task, ending, now),
@@ -106,6 +108,7 @@ impl Host {
     fn begin_attempt(&mut self, task: TaskId, name: &str, now: Now) {
         let Some(number) = self.slots.get(&task).map(|slot| self.next_attempt(slot)) else { return };
         let Some(slot) = self.slots.get_mut(&task) else { return };
+        slot.ready_since = None;
         let record = &mut slot.record;
         record.attempt =
             Some(Attempt { number, name: name.to_owned(), container: None, ran: false, ending: None });
@@ -114,6 +117,7 @@ impl Host {
             container: None,
             host_ports: None,
             health: Health::None,
+            ready: None,
             started_at: None,
             finished_at: None,
             ..record.observed.clone()
@@ -152,6 +156,12 @@ impl Host {
             return;
         };
         let Some(slot) = self.slots.get_mut(&task) else { return };
+        if slot.record.observed.container.as_ref() != Some(&container.id)
+            || slot.record.observed.ready.is_none()
+        {
+            slot.set_ready(None, now.moment);
+            slot.set_ready(Some(standing(slot, &container).ready), now.moment);
+        }
         let record = &mut slot.record;
         let Some(attempt) = record.attempt.as_mut() else { return };
         let first = !attempt.ran;
@@ -165,38 +175,10 @@ impl Host {
         if record.observed.started_at.is_none() {
             record.observed.started_at = Some(now.wall);
         }
-        slot.probe = Probe::default();
         self.changed(task);
         if first {
             self.event(task, EventKind::Started, None, started_message(&container), now);
         }
-    }
-
-    fn watch(&mut self, task: TaskId, now: Now) {
-        let Some(slot) = self.slots.get_mut(&task) else { return };
-        if let Some(check) = &slot.record.assignment.spec.health_check {
-            slot.probe = Probe::begin(check, slot.record.observed.health, now.moment);
-        }
-    }
-
-    fn set_health(&mut self, task: TaskId, health: Health, now: Now) {
-        let Some(slot) = self.slots.get_mut(&task) else { return };
-        let before = slot.record.observed.health;
-        slot.record.observed.health = health;
-        self.changed(task);
-        if health == Health::Healthy || before == Health::Healthy {
-            self.event(task, EventKind::Health, None, health.word().to_owned(), now);
-        }
-    }
-
-    fn condemn(&mut self, task: TaskId, why: &str, now: Now) {
-        let Some(slot) = self.slots.get_mut(&task) else { return };
-        let Some(attempt) = slot.record.attempt.as_mut() else { return };
-        attempt.ending = Some(Reason::Unhealthy(why.to_owned()));
-        slot.record.observed.health = Health::Unhealthy;
-        slot.record.message = format!("unhealthy: {why}; is being restarted");
-        self.changed(task);
-        self.event(task, EventKind::Health, None, format!("unhealthy: {why}"), now);
     }
 
     fn fence(&mut self, task: TaskId, now: Now) {
@@ -206,6 +188,7 @@ impl Host {
         "the manager is not heard of, and it may run only once: it is stopped until the manager is back"
             .clone_into(&mut slot.record.message);
         let message = slot.record.message.clone();
+        slot.set_ready(Some(Ready::No(message.clone())), now.moment);
         self.changed(task);
         self.event(task, EventKind::Fenced, None, message, now);
     }
@@ -214,9 +197,9 @@ impl Host {
         let container = self.slots.get(&task).and_then(|slot| self.current(slot));
         let started_at = container.and_then(|container| container.details.as_ref()?.started_at);
         let Some(slot) = self.slots.get_mut(&task) else { return };
+        let Some(attempt) = slot.record.attempt.take() else { return };
+        slot.set_ready(None, now.moment);
         let record = &mut slot.record;
-        let Some(attempt) = record.attempt.take() else { return };
-        slot.probe = Probe::default();
         slot.refused = None;
         slot.image_wanted = None;
         let finished_at = ending_time(ending).unwrap_or(now.wall);
@@ -267,6 +250,7 @@ impl Host {
 
     fn settle(&mut self, task: TaskId, now: Now) {
         let Some(slot) = self.slots.get_mut(&task) else { return };
+        slot.set_ready(None, now.moment);
         let record = &mut slot.record;
         let was_final = record.state.is_final();
         record.attempt = None;
@@ -274,7 +258,6 @@ impl Host {
         record.observed.container = None;
         record.observed.health = Health::None;
         slot.retry_at = None;
-        slot.probe = Probe::default();
         let (kind, message) = if was_final {
             (EventKind::Removed, "its container was removed")
         } else {

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::container::{Container, Failure, Identity};
-use crate::model::id::{ContainerId, TaskId};
+use crate::model::id::{ContainerId, ExecId, TaskId};
+use crate::model::probe::HttpTest;
 use crate::model::spec::TaskSpec;
 
-/// One conversation with the engine, or with a container's health endpoint.
+/// One conversation with the engine, or with a container.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Call {
     /// Show all that is ours.
@@ -20,16 +21,16 @@ pub enum Call {
         /// Its reference.
         image: String,
     },
-    /// Ask a container's health endpoint.
+    /// Ask a container how it is.
     Probe {
         /// Whose.
         task: TaskId,
         /// Of which container: an answer about an earlier one is stale.
         container: ContainerId,
-        /// Address and port of the host.
-        address: String,
-        /// Path and query.
-        path: String,
+        /// Which of the task's probes this is.
+        number: usize,
+        /// What is asked.
+        question: Question,
         /// For the whole answer.
         timeout: Duration,
     },
@@ -39,6 +40,49 @@ pub enum Call {
         task: TaskId,
         /// What.
         verb: Verb,
+    },
+}
+
+/// What a probe asks.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Question {
+    /// An HTTP GET.
+    Http {
+        /// Host and port.
+        address: String,
+        /// The rest of it.
+        http: HttpTest,
+    },
+    /// A TCP connection.
+    Tcp {
+        /// Host and port.
+        address: String,
+    },
+    /// A program in the container.
+    Exec {
+        /// It and its arguments.
+        command: Vec<String>,
+        /// The last one, when it was given up: while that runs, no other is begun.
+        left: Option<ExecId>,
+    },
+}
+
+/// What came of a probe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// It is well.
+    Passed,
+    /// It is not.
+    Failed {
+        /// What was wrong, in words that follow those of [`Test`](crate::model::probe::Test).
+        why: String,
+        /// A program that was given up and still runs.
+        left: Option<ExecId>,
+    },
+    /// The engine did not let it be asked: nobody knows.
+    Unasked {
+        /// A program that may still run, or yet begin.
+        left: Option<ExecId>,
     },
 }
 
@@ -102,8 +146,10 @@ pub enum Outcome {
         task: TaskId,
         /// Of which container.
         container: ContainerId,
-        /// Healthy, or why not, in words.
-        result: Result<(), String>,
+        /// Which of the task's probes this is.
+        number: usize,
+        /// What came of it.
+        reply: Reply,
     },
     /// Of [`Call::Lane`].
     Done {

@@ -14,6 +14,7 @@ mod listed;
 pub mod note;
 pub mod probe;
 pub mod reconcile;
+mod slot;
 mod standing;
 mod step;
 pub mod tell;
@@ -26,12 +27,13 @@ use std::time::Duration;
 use crate::model::container::{Container, Owner};
 use crate::model::event::{Event, EventKind};
 use crate::model::id::{ClusterId, ContainerId, InstanceId, NodeName, TaskId};
+use crate::model::probe::Probes;
 use crate::model::record::Record;
 use crate::model::time::{Moment, Now};
 use crate::plan::restart::Ending;
+use health::Watch;
 use hint::Interruption;
 use images::Pull;
-use probe::Probe;
 use standing::Standing;
 
 /// All that a worker knows.
@@ -101,7 +103,11 @@ pub struct Slot {
     /// Calls about it that failed in a row, and until when it is left alone for that.
     troubles: u32,
     quiet_until: Option<Moment>,
-    probe: Probe,
+    /// What says how it is.
+    probes: Probes,
+    watch: Watch,
+    /// Since when it has been ready without a break, as far as this process knows.
+    ready_since: Option<Moment>,
 }
 
 /// The state of listing.
@@ -289,33 +295,5 @@ impl Host {
             slot.record.observed.seq += 1;
             self.dirty.records.insert(task);
         }
-    }
-}
-
-impl Slot {
-    fn new(record: Record) -> Self {
-        Self {
-            fingerprint: record.assignment.spec.fingerprint(),
-            record,
-            retry_at: None,
-            image_wanted: None,
-            name_clash: false,
-            plain_name_taken: false,
-            gone: None,
-            refused: None,
-            troubles: 0,
-            quiet_until: None,
-            probe: Probe::default(),
-        }
-    }
-
-    fn restore(record: Record, now: Now) -> Self {
-        let left = record.retry.map(|retry| now.wall.until(retry.at).min(retry.delay));
-        Self { retry_at: left.map(|left| now.moment + left), ..Self::new(record) }
-    }
-
-    /// Its task.
-    pub fn id(&self) -> TaskId {
-        self.record.assignment.id
     }
 }

@@ -29,9 +29,9 @@ impl Host {
                 self.lists.wanted = false;
             }
             Call::Pull { image } => self.pull_begun(image, now.moment),
-            Call::Probe { task, .. } => {
+            Call::Probe { task, container, number, .. } => {
                 if let Some(slot) = self.slots.get_mut(task) {
-                    slot.probe.asking = true;
+                    slot.watch.asks(container, *number);
                 }
             }
             Call::Lane { task, verb } => {
@@ -62,7 +62,9 @@ impl Host {
             }
             Outcome::Pulling { image, progress } => self.pull_moved(&image, progress),
             Outcome::Pulled { image, result } => self.pull_ended(&image, result, now),
-            Outcome::Probed { task, container, result } => self.probed(task, &container, result, now),
+            Outcome::Probed { task, container, number, reply } => {
+                self.probed(task, &container, number, reply, now);
+            }
             Outcome::Done { task, verb, result } => {
                 self.lanes.remove(&task);
                 self.trusted_from.insert(task, self.lists.next);
@@ -159,6 +161,7 @@ impl Host {
             status: ContainerStatus::Created,
             health: Health::None,
             host_ports: crate::model::task::HostPorts::new(),
+            address: None,
             details: None,
         };
         self.containers.insert((task, id), container);
@@ -259,21 +262,6 @@ impl Host {
     fn doubt(&mut self, task: TaskId) {
         self.doubts.insert(task);
         self.lists.wanted = true;
-    }
-
-    fn probed(&mut self, task: TaskId, container: &ContainerId, result: Result<(), String>, now: Now) {
-        let Some(slot) = self.slots.get_mut(&task) else { return };
-        slot.probe.asking = false;
-        let Some(check) = slot.record.assignment.spec.health_check.clone() else { return };
-        if slot.record.observed.container.as_ref() != Some(container) || slot.probe.since.is_none() {
-            return;
-        }
-        slot.probe.take(&check, result.is_ok(), now.moment);
-        slot.probe.last_failure = result.err();
-        if slot.probe.health == Health::Unhealthy {
-            // Nobody answers for a container that has ended either: then how it ended counts.
-            self.recheck.insert((task, container.clone()));
-        }
     }
 }
 

@@ -52,7 +52,7 @@ pub fn next_look(host: &Host, now: Moment) -> Moment {
         .or_else(|| lists.seen.map(|seen| seen + LIST_EVERY))
         .filter(|_| lists.under_way.is_none());
     let slots = host.slots.values().flat_map(|slot| {
-        let probe = slot.probe.next.filter(|_| !slot.probe.asking && slot.record.state == State::Running);
+        let probe = slot.watch.next().filter(|_| slot.record.state == State::Running);
         [slot.retry_at, slot.quiet_until, probe, Some(host.lease_until)].into_iter().flatten()
     });
     // What is due and not done waits for something else, which is heard of.

@@ -169,8 +169,13 @@ impl Host {
 /// The record of a task that this worker has none of.
 fn first_record(assignment: Assignment) -> Record {
     let state = if assignment.state.is_final() { assignment.state } else { State::Scheduled };
-    let observed =
-        Observed { container: None, host_ports: None, health: Health::None, ..assignment.observed.clone() };
+    let observed = Observed {
+        container: None,
+        host_ports: None,
+        health: Health::None,
+        ready: None,
+        ..assignment.observed.clone()
+    };
     let message = if state.is_final() { assignment.message.clone() } else { "is being started".to_owned() };
     Record { assignment, state, observed, message, attempt: None, failures: 0, streak: 0, retry: None }
 }

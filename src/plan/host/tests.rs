@@ -1,6 +1,7 @@
 //! What a worker decides, case by case: each test plays engine and manager by hand.
 
 mod endings;
+mod health;
 mod manager;
 mod standing;
 
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::action::Action;
-use super::call::{Answer, Call, Outcome, Verb};
+use super::call::{Answer, Call, Outcome, Question, Reply, Verb};
 use super::hint::{Hint, HintKind};
 use super::reconcile::{next_look, reconcile};
 use super::tell::{Distrust, Told};
@@ -126,6 +127,7 @@ impl World {
             identity: Identity { task: task(1), attempt, spec: slot.fingerprint.clone() },
             health: Health::None,
             host_ports: HostPorts::new(),
+            address: status.is_live().then(|| [172, 17, 0, 2].into()),
             details: Some(Details {
                 started_at: Some(self.now.wall),
                 exit,
@@ -233,14 +235,22 @@ impl World {
         for wait in [1_000, 10_000] {
             world.wait(wait);
             world.decide();
-            let probe = world.calls.iter().position(|call| words(call) == "probe /health");
-            world.calls.remove(probe.expect("its health is asked for"));
-            let result = Err("answered 500".to_owned());
-            let container = ContainerId("c1".to_owned());
-            world.host.note(Outcome::Probed { task: task(1), container, result }, world.now);
+            world.answers("GET /health at 127.0.0.1:32768", failed("answered 500"));
         }
         world.expect("list, inspect c1");
         world
+    }
+
+    /// The question that is under way in these words gets this answer.
+    #[track_caller]
+    fn answers(&mut self, question: &str, reply: Reply) {
+        let asked = self.calls.iter().position(|call| words(call) == question);
+        let asked = asked.unwrap_or_else(|| panic!("{question} is not asked: {:?}", self.calls));
+        let Some(Call::Probe { task, container, number, .. }) = self.calls.remove(asked) else {
+            unreachable!()
+        };
+        self.host.note(Outcome::Probed { task, container, number, reply }, self.now);
+        self.decide();
     }
 
     /// The first task's container, with a port.
@@ -271,7 +281,16 @@ fn words(call: &Call) -> String {
     match call {
         Call::List { .. } => "list".to_owned(),
         Call::Pull { image } => format!("pull {image}"),
-        Call::Probe { path, .. } => format!("probe {path}"),
+        Call::Probe { question: Question::Http { address, http }, .. } => {
+            format!("GET {} at {address}", http.path)
+        }
+        Call::Probe { question: Question::Tcp { address }, .. } => format!("connect to {address}"),
+        Call::Probe { question: Question::Exec { command, left: None }, .. } => {
+            format!("run {}", command.join(" "))
+        }
+        Call::Probe { question: Question::Exec { left: Some(left), .. }, .. } => {
+            format!("look at {} first", left.0)
+        }
         Call::Lane { verb, .. } => match verb {
             Verb::Inspect(id) => format!("inspect {id}"),
             Verb::Find(name) => format!("find {name}"),
@@ -284,6 +303,10 @@ fn words(call: &Call) -> String {
             Verb::RestoreLimits(id, _) => format!("restore {id}"),
         },
     }
+}
+
+fn failed(why: &str) -> Reply {
+    Reply::Failed { why: why.to_owned(), left: None }
 }
 
 fn unknown<T>() -> Result<T, Failure> {

@@ -8,7 +8,7 @@ use sqlx::FromRow;
 
 use crate::model::service::Membership;
 use crate::model::task::{Observed, Predecessor, Task};
-use crate::store::column::{checksum, json, optional, text, time, to_json, verify, word};
+use crate::store::column::{checksum, json, optional, ready, text, time, to_json, verify, word};
 use crate::store::insert::Insert;
 use crate::store::scan::Stored;
 
@@ -53,6 +53,14 @@ pub(super) struct TaskRow {
     host_ports: Option<String>,
     exit_code: Option<i64>,
     health: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ready: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_ready: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ready_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ready_at: Option<String>,
     started_at: Option<String>,
     finished_at: Option<String>,
     observed_seq: u64,
@@ -68,7 +76,8 @@ pub(super) const UPSERT: Insert = Insert {
     columns: "\
         seq, id, name, image, spec, pinned, desired, node, placement, former_node, former_placement, \
         former_why, former_wanted, moved_at, ended_ms, service, slot, version, revision, state, attempt, restarts, container, \
-        host_ports, exit_code, health, started_at, finished_at, observed_seq, message, created_at, \
+        host_ports, exit_code, health, ready, not_ready, ready_ms, ready_at, \
+        started_at, finished_at, observed_seq, message, created_at, \
         updated_at, checksum",
     on_conflict: "\
         ON CONFLICT (seq) DO UPDATE SET desired = excluded.desired, node = excluded.node, placement \
@@ -77,8 +86,9 @@ pub(super) const UPSERT: Insert = Insert {
         excluded.former_wanted, moved_at = excluded.moved_at, ended_ms = excluded.ended_ms, \
         revision = excluded.revision, state = excluded.state, attempt = excluded.attempt, restarts = \
         excluded.restarts, container = excluded.container, host_ports = excluded.host_ports, \
-        exit_code = excluded.exit_code, health \
-        = excluded.health, started_at = excluded.started_at, finished_at = excluded.finished_at, \
+        exit_code = excluded.exit_code, health = excluded.health, ready = excluded.ready, \
+        not_ready = excluded.not_ready, ready_ms = excluded.ready_ms, ready_at = excluded.ready_at, \
+        started_at = excluded.started_at, finished_at = excluded.finished_at, \
         observed_seq = excluded.observed_seq, message = excluded.message, updated_at = \
         excluded.updated_at, checksum = excluded.checksum",
 };
@@ -114,6 +124,10 @@ impl From<&Task> for TaskRow {
             host_ports: observed.host_ports.as_ref().map(to_json),
             exit_code: observed.exit_code,
             health: observed.health.word().to_owned(),
+            ready: observed.ready.as_ref().map(|ready| ready.word().to_owned()),
+            not_ready: observed.ready.as_ref().and_then(|ready| ready.why_not().map(str::to_owned)),
+            ready_ms: task.ready_since.map(|since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX)),
+            ready_at: text(task.ready_at.as_ref()),
             started_at: text(observed.started_at.as_ref()),
             finished_at: text(observed.finished_at.as_ref()),
             observed_seq: observed.seq,
@@ -170,6 +184,8 @@ impl Stored for TaskRow {
             predecessor,
             moved_at: optional("moved_at", self.moved_at.as_ref(), time)?,
             ended: self.ended_ms.map(Duration::from_millis),
+            ready_since: self.ready_ms.map(Duration::from_millis),
+            ready_at: optional("ready_at", self.ready_at.as_ref(), time)?,
             revision: self.revision,
             state: word("state", &self.state)?,
             observed: Observed {
@@ -179,6 +195,7 @@ impl Stored for TaskRow {
                 host_ports: optional("host_ports", self.host_ports.as_ref(), json)?,
                 exit_code: self.exit_code,
                 health: word("health", &self.health)?,
+                ready: ready(self.ready.as_ref(), self.not_ready.as_ref())?,
                 started_at: optional("started_at", self.started_at.as_ref(), time)?,
                 finished_at: optional("finished_at", self.finished_at.as_ref(), time)?,
                 seq: self.observed_seq,

@@ -9,7 +9,7 @@ use sqlx::FromRow;
 use crate::model::record::{Attempt, Reason, Record, Retry};
 use crate::model::state::State;
 use crate::model::task::{Assignment, Observed};
-use crate::store::column::{checksum, json, optional, text, time, to_json, verify, word};
+use crate::store::column::{checksum, json, optional, ready, text, time, to_json, verify, word};
 use crate::store::insert::Insert;
 use crate::store::scan::Stored;
 
@@ -33,6 +33,10 @@ pub(super) struct RecordRow {
     host_ports: Option<String>,
     exit_code: Option<i64>,
     health: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ready: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_ready: Option<String>,
     started_at: Option<String>,
     finished_at: Option<String>,
     observed_seq: u64,
@@ -54,7 +58,8 @@ pub(super) const UPSERT: Insert = Insert {
     table: "records",
     columns: "\
         id, name, image, spec, desired, placement, created_at, state, attempt, restarts, container, \
-        host_ports, exit_code, health, started_at, finished_at, observed_seq, message, \
+        host_ports, exit_code, health, ready, not_ready, \
+        started_at, finished_at, observed_seq, message, \
         current_number, current_name, current_container, current_ran, current_ending, failures, \
         streak, retry_at, retry_delay_ms, checksum",
     on_conflict: "\
@@ -62,7 +67,8 @@ pub(super) const UPSERT: Insert = Insert {
         excluded.spec, desired = excluded.desired, placement = excluded.placement, created_at = \
         excluded.created_at, state = excluded.state, attempt = excluded.attempt, restarts = \
         excluded.restarts, container = excluded.container, host_ports = excluded.host_ports, \
-        exit_code = excluded.exit_code, health = excluded.health, started_at = excluded.started_at, \
+        exit_code = excluded.exit_code, health = excluded.health, ready = excluded.ready, \
+        not_ready = excluded.not_ready, started_at = excluded.started_at, \
         finished_at = excluded.finished_at, observed_seq = excluded.observed_seq, message = \
         excluded.message, current_number = excluded.current_number, current_name = \
         excluded.current_name, current_container = excluded.current_container, current_ran = \
@@ -90,6 +96,8 @@ impl From<&Record> for RecordRow {
             host_ports: observed.host_ports.as_ref().map(to_json),
             exit_code: observed.exit_code,
             health: observed.health.word().to_owned(),
+            ready: observed.ready.as_ref().map(|ready| ready.word().to_owned()),
+            not_ready: observed.ready.as_ref().and_then(|ready| ready.why_not().map(str::to_owned)),
             started_at: text(observed.started_at.as_ref()),
             finished_at: text(observed.finished_at.as_ref()),
             observed_seq: observed.seq,
@@ -158,6 +166,7 @@ impl RecordRow {
             host_ports: optional("host_ports", self.host_ports.as_ref(), json)?,
             exit_code: self.exit_code,
             health: word("health", &self.health)?,
+            ready: ready(self.ready.as_ref(), self.not_ready.as_ref())?,
             started_at: optional("started_at", self.started_at.as_ref(), time)?,
             finished_at: optional("finished_at", self.finished_at.as_ref(), time)?,
             seq: self.observed_seq,

@@ -261,6 +261,7 @@ const BREACHES: &[(&str, &str)] = &[
     ("UPDATE records SET restarts = -1", "restarts"),
     ("UPDATE records SET host_ports = '{'", "json_valid(host_ports)"),
     ("UPDATE records SET health = 'fine'", "health IN"),
+    ("UPDATE records SET ready = 'maybe'", "ready IN"),
     ("UPDATE records SET started_at = 'now'", "started_at GLOB"),
     ("UPDATE records SET finished_at = 'now'", "finished_at GLOB"),
     ("UPDATE records SET observed_seq = -1", "observed_seq"),

@@ -39,6 +39,7 @@ async fn an_unknown_field_is_named_with_the_one_that_it_resembles() {
         (r#"{"Task": {"Nmae": "aa"}}"#, "Task.Nmae", "Task.Name"),
         (r#"{"Task": {"Cpu": 1}}"#, "Task.Cpu", "Task.CPU"),
         (r#"{"Task": {"restart_policy": "no"}}"#, "Task.restart_policy", "Task.RestartPolicy"),
+        (r#"{"Task": {"Readiness": {"Htp": {"Port": 80}}}}"#, "Task.Readiness.Htp", "Task.Readiness.Http"),
         (r#"{"task": {}}"#, "task", "Task"),
         (r#"{"Id": "x"}"#, "Id", "ID"),
         (r#"{"Task": {"Mounts": [{"target": "/a"}]}}"#, "Task.Mounts[0].target", "Task.Mounts[0].Target"),
@@ -64,6 +65,22 @@ async fn a_value_that_is_not_possible_is_422() {
         (
             json!({ "Name": "ok-name", "Image": "i", "HealthCheck": "health" }),
             &["Task.HealthCheck", "begins with /"],
+        ),
+        (
+            json!({ "Name": "ok-name", "Image": "i", "Readiness": { "Http": { "Path": "/ready" } } }),
+            &["Task.Readiness.Http.Port is missing", "such as 80"],
+        ),
+        (
+            json!({ "Name": "ok-name", "Image": "i", "Liveness": { "Tcp": { "Port": 80 }, "Interval": 0 } }),
+            &["Task.Liveness.Interval", "from 1ms to 24h"],
+        ),
+        (
+            json!({ "Name": "ok-name", "Image": "i", "Liveness": { "Interval": "1s" } }),
+            &["Task.Liveness does not say what to ask", "Http", "Tcp", "Test"],
+        ),
+        (
+            json!({ "Name": "ok-name", "Image": "i", "HealthCheck": "/", "Readiness": { "Tcp": { "Port": 80 } } }),
+            &["Task.Readiness stands beside Task.HealthCheck"],
         ),
         (
             json!({ "Name": "ok-name", "Image": "i", "Labels": { "orc.task": "x" } }),

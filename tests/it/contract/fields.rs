@@ -13,7 +13,8 @@ const EVENT: &str = "ID State RequestedAt Task";
 const TASK: &str = "ID ContainerID Name State Image CPU Memory Disk ExposedPorts PortBindings RestartPolicy StartsAt \
     FinishedAt CreatedAt UpdatedAt HealthCheck RestartCount HostPorts \
     Cmd Entrypoint Env WorkingDir User Labels StopSignal StopTimeout PublishMode PullPolicy Mounts \
-    Interval Timeout Retries StartPeriod Placement Failover Node Attempt ExitCode Health Message";
+    Interval Timeout Retries StartPeriod Placement Failover Readiness Liveness Node Attempt ExitCode Health Ready \
+    ReadySince NotReady Message";
 
 const STATS: &str = "MemStats DiskStats CPUStats LoadStats TaskCount";
 

@@ -99,7 +99,13 @@ async fn what_get_gave_can_be_sent_to_post() {
         "User": "root", "Labels": { "a": "b" }, "StopSignal": "SIGINT", "StopTimeout": 2,
         "Mounts": [{ "Type": "tmpfs", "Target": "/t" }],
     });
-    for (name, task) in [("plain", sleeper()), ("full", with(sleeper(), all))] {
+    let probes = json!({
+        "Readiness": { "Http": { "Port": 80, "Path": "/up", "Headers": { "X-A": "b" }, "Status": "204" }, "Interval": "3s" },
+        "Liveness": { "Test": ["CMD-SHELL", "true"], "StartPeriod": "9s", "StartInterval": "1s" },
+    });
+    for (name, task) in
+        [("plain", sleeper()), ("full", with(sleeper(), all)), ("probed", with(sleeper(), probes))]
+    {
         let given = orc.run(name, task).await;
         let mut sent = given.clone();
         sent.as_object_mut().unwrap().remove("ID");
@@ -113,7 +119,7 @@ async fn what_get_gave_can_be_sent_to_post() {
         }
         let of_spec = "Image CPU Memory Disk ExposedPorts PortBindings RestartPolicy HealthCheck Cmd Entrypoint Env \
             WorkingDir User Labels StopSignal StopTimeout PublishMode PullPolicy Mounts Interval Timeout Retries \
-            StartPeriod";
+            StartPeriod Placement Failover Readiness Liveness";
         for field in of_spec.split_whitespace() {
             assert_eq!(copy[field], given[field], "{field}");
         }

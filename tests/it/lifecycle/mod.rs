@@ -6,5 +6,6 @@ mod endings;
 mod engine_faults;
 mod healing;
 mod health;
+mod probes;
 mod restarts;
 mod stopping;

@@ -4,14 +4,14 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use orc::engine::Deadlines;
-use orc::engine::fake::{Fake, Program};
+use orc::engine::fake::{Command, Fake, Program};
 use orc::model::container::Owner;
 use orc::model::id::ContainerId;
 use orc::model::spec::TaskSpec;
 use orc::model::state::Health;
 
 use super::cases::{new_owner, port, spec_of};
-use super::rig::{Kind, Rig};
+use super::rig::{Kind, Known, Rig, programs};
 
 pub(crate) struct FakeRig {
     pub(crate) fake: Fake,
@@ -51,6 +51,9 @@ impl Rig for FakeRig {
                 refuses: Some("exec: \"/absent\": no such file or directory".to_owned()),
                 ..Program::default()
             },
+            Kind::Shell => {
+                Program { commands: programs().into_iter().map(of_program).collect(), ..Program::default() }
+            }
             Kind::Checked => Program { health: Health::Healthy, ..Program::default() },
         };
         self.fake.add_image(&image, program);
@@ -90,4 +93,8 @@ impl Rig for FakeRig {
     async fn add_foreign(&self, name: &str) -> ContainerId {
         self.fake.add_foreign(name, &self.spec(Kind::Server)).unwrap()
     }
+}
+
+fn of_program((command, ends): Known) -> (Vec<String>, Command) {
+    (command, ends.map_or(Command::Hangs, |(code, output)| Command::Ends(code, output)))
 }

@@ -104,6 +104,7 @@ impl Rig for RealRig {
             Kind::Ends(code) => shell(&format!("exit {code}")),
             Kind::Talks => shell("echo one; echo two; echo three"),
             Kind::Absent => TaskSpec { cmd: Some(vec!["/absent".to_owned()]), ..spec_of(BUSYBOX) },
+            Kind::Shell => shell("trap 'exit 0' TERM; sleep 100000 & wait"),
             Kind::Checked => spec_of("orc-test/healthcheck:latest"),
         }
     }

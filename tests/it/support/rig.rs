@@ -28,6 +28,22 @@ pub(crate) enum Kind {
     Absent,
     /// Runs with a HEALTHCHECK that passes.
     Checked,
+    /// Runs, and has the programs of a shell: those of [`programs`].
+    Shell,
+}
+
+/// A command, and how it ends: with this code, after writing this; `None` = not at all.
+pub(crate) type Known = (Vec<String>, Option<(i64, String)>);
+
+/// Programs that can be run in a container of [`Kind::Shell`]; the last one does not end.
+pub(crate) fn programs() -> Vec<Known> {
+    let shell = |line: &str| ["sh", "-c", line].map(str::to_owned).to_vec();
+    vec![
+        (shell("true"), Some((0, String::new()))),
+        (shell("echo one; echo two; exit 3"), Some((3, "one\ntwo\n".to_owned()))),
+        (shell("yes | head -c 100000"), Some((0, "y\n".repeat(50_000)))),
+        (shell("sleep 100000"), None),
+    ]
 }
 
 /// One engine, with one owner for this test.

@@ -287,6 +287,7 @@ impl World {
         self.seq += 1;
         let now = self.cluster.task(task).unwrap();
         let report = Report {
+            ready_for_ms: None,
             task,
             placement: now.placement,
             state,

@@ -79,7 +79,8 @@ impl World {
         };
         let observed = Observed { seq: task.observed.seq + 1, restarts, attempt: 1, ..task.observed };
         let message = if is_bad { "exited with 1" } else { "" }.to_owned();
-        let report = Report { task: id, placement: task.placement, state, observed, message };
+        let report =
+            Report { task: id, placement: task.placement, state, observed, ready_for_ms: None, message };
         let node = task.node.unwrap();
         self.apply(&Change::Report { node, report }).unwrap();
     }
