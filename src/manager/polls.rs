@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 use super::keeper::Keeper;
 use super::message::{Answer, Refused};
 use crate::model::id::{InstanceId, NodeName};
+use crate::model::routes::Routes;
 use crate::model::time::Moment;
 use crate::plan::cluster::change::{Hanging, Refusal};
 use crate::wire::sync::{Known, SyncAnswer, SyncRequest};
@@ -17,6 +18,8 @@ pub(super) struct Poll {
     instance: InstanceId,
     /// What it knows.
     known: Option<u64>,
+    /// The routes that it knows; `None` = it wants to hear of none.
+    routed: Option<u64>,
     /// Since when nobody waits for the answer, as far as that was noticed.
     broke_off: Option<Moment>,
     reply: oneshot::Sender<Answer>,
@@ -46,7 +49,8 @@ impl Keeper {
         if self.polls.get(node).is_some_and(|poll| poll.reply.is_closed()) {
             self.polls.remove(node);
         }
-        let poll = Poll { instance: request.life.instance, known, broke_off: None, reply };
+        let routed = request.routed;
+        let poll = Poll { instance: request.life.instance, known, routed, broke_off: None, reply };
         if let Some(why) = self.cluster.safe_mode() {
             // Nobody is told what this manager knows. Whoever knows more is answered that there is nothing new: at once
             // when it brought something, else when its patience is over.
@@ -60,7 +64,7 @@ impl Keeper {
             }
             return;
         }
-        if brought || behind || request.wait_ms == 0 {
+        if brought || behind || request.wait_ms == 0 || self.routes_for(routed).is_some() {
             self.answer_poll(node, poll);
         } else if let Some(superseded) = self.polls.insert(node.clone(), poll) {
             self.answer_poll(node, superseded);
@@ -77,7 +81,9 @@ impl Keeper {
         nodes.retain(|node| {
             let poll = self.polls.get(node);
             poll.filter(|poll| !poll.reply.is_closed()).is_some_and(|poll| {
-                self.cluster.has_news(node, poll.known) || self.streams.contains_key(node)
+                self.cluster.has_news(node, poll.known)
+                    || self.streams.contains_key(node)
+                    || self.routes_for(poll.routed).is_some()
             })
         });
         for node in nodes {
@@ -105,7 +111,14 @@ impl Keeper {
             lease_ms: self.lease_ms(),
             events_seen: self.cluster.node(node).map_or(0, |member| member.node.events_seen),
             streams: Vec::new(),
+            routes: None,
         }
+    }
+
+    /// What a worker should hear of routes that knows these.
+    fn routes_for(&self, known: Option<u64>) -> Option<&Routes> {
+        let routes = self.cluster.routes();
+        known.filter(|known| *known != routes.revision).map(|_| routes)
     }
 
     /// The question of a worker that hangs here.
@@ -134,6 +147,7 @@ impl Keeper {
             lease_ms: self.lease_ms(),
             events_seen: self.cluster.node(node).map_or(0, |member| member.node.events_seen),
             streams: self.streams.remove(node).unwrap_or_default(),
+            routes: self.routes_for(poll.routed).cloned(),
         };
         if let Err(Answer::News(lost)) = poll.reply.send(Answer::News(Box::new(answer))) {
             self.streams.entry(node.clone()).or_default().extend(lost.streams);

@@ -124,6 +124,8 @@ impl Keeper {
             start: ours.and_then(|known| known.start),
             leftovers: request.leftovers.clone(),
             lease: self.patience.lease,
+            routed: request.routed,
+            open: request.open.clone(),
         }));
         if let Err(refusal) = self.decide(&heard, now) {
             return Answer::Refused(Refused::Rule(refusal));

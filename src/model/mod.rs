@@ -16,6 +16,7 @@ pub mod port;
 pub mod probe;
 pub mod record;
 pub mod request;
+pub mod routes;
 pub mod service;
 pub mod skew;
 pub mod spec;

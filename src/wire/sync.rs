@@ -9,6 +9,7 @@ use super::stats::Stats;
 use crate::model::event::Event;
 use crate::model::id::{ClusterId, InstanceId, TaskId};
 use crate::model::node::{Life, NodeFacts, NodeLoad};
+use crate::model::routes::Routes;
 use crate::model::task::{Assignment, Report};
 use crate::model::time::Timestamp;
 
@@ -40,6 +41,12 @@ pub struct SyncRequest {
     pub reports: Vec<Report>,
     /// Its lines of history that the manager has not acknowledged, oldest first.
     pub events: Vec<NumberedEvent>,
+    /// The routes that it knows, 0 = none; `None` = it wants to hear of none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routed: Option<u64>,
+    /// Tasks to which it has connections open, beside those that are routed to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open: Vec<TaskId>,
     /// How long the manager may wait for news before it answers, milliseconds.
     pub wait_ms: u64,
 }
@@ -127,6 +134,9 @@ pub struct SyncAnswer {
     pub events_seen: u64,
     /// Outputs that somebody wants to read.
     pub streams: Vec<StreamRequest>,
+    /// What is behind the ports of services, where that is not what the worker knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routes: Option<Routes>,
 }
 
 /// Somebody wants to read a task's output: the worker sends it to `POST /nodes/{name}/streams/{id}`.

@@ -200,6 +200,8 @@ impl<E: Engine> Sync<E> {
             leftovers: bundle.leftovers,
             reports: bundle.reports,
             events: bundle.events,
+            routed: None,
+            open: Vec::new(),
             wait_ms: u64::try_from(heartbeat.as_millis()).unwrap_or(u64::MAX),
         }
     }

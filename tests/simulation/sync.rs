@@ -215,6 +215,8 @@ impl World {
             engine_trouble: question.engine_trouble.clone(),
             known: ours.map(|(_, epoch, revision)| (epoch, revision)),
             start: question.start,
+            routed: None,
+            open: Vec::new(),
             leftovers: question.leftovers.clone(),
             lease: self.manager.patience.lease,
         }));

@@ -137,6 +137,7 @@ impl From<Refusal> for ApiError {
             | Refusal::NodeTwice(_)
             | Refusal::ServiceExists(_)
             | Refusal::UnreadableService(_)
+            | Refusal::PortTaken { .. }
             | Refusal::ServiceLeaves { .. }
             | Refusal::NotReplicated { .. }
             | Refusal::NoVersionBefore(_)

@@ -156,5 +156,6 @@ fn nothing_new(manager: &Manager, known: Known, lease_ms: u64) -> SyncAnswer {
         lease_ms,
         events_seen: 0,
         streams: Vec::new(),
+        routes: None,
     }
 }

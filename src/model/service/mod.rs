@@ -1,6 +1,7 @@
 //! A service: what a user wants running as several tasks of one specification, and how it changes from one version to the next.
 
 mod policy;
+mod port;
 mod version;
 
 use std::collections::BTreeMap;
@@ -11,8 +12,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use self::policy::{OnFailure, Order, UpdatePolicy};
+pub use self::port::ServicePort;
 pub use self::version::{Job, Mode, NewVersion, ServiceSpec, Version};
-use super::fingerprint::fingerprint;
 use super::id::{InvalidId, NodeName, is_docker_name};
 use super::state::Desired;
 use super::time::Timestamp;
@@ -135,7 +136,7 @@ impl Service {
 
     /// The first version whose tasks are as those of this specification: those need not be replaced.
     pub fn template_of(&self, spec: &ServiceSpec) -> Option<u64> {
-        let digest = fingerprint(&spec.task);
+        let digest = spec.digest();
         let same = |version: &&Arc<Version>| version.digest == digest;
         self.versions.values().rev().find(same).map(|version| version.template)
     }
@@ -239,6 +240,7 @@ mod tests {
         ServiceSpec {
             mode: Mode::Replicated(replicas),
             task: Arc::new(serde_json::from_value(task).unwrap()),
+            ports: Vec::new(),
             update: UpdatePolicy::default(),
             rollback: UpdatePolicy::default(),
             labels: BTreeMap::new(),

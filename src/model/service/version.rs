@@ -6,7 +6,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::policy::{Order, UpdatePolicy};
+use super::port::ServicePort;
 use crate::model::fingerprint::fingerprint;
+use crate::model::port::Port;
 use crate::model::spec::{Failover, TaskSpec};
 use crate::model::time::Timestamp;
 
@@ -19,7 +21,7 @@ pub struct Version {
     pub template: u64,
     /// What it asks for.
     pub spec: ServiceSpec,
-    /// SHA-256 of its task's specification.
+    /// [`ServiceSpec::digest`] of that.
     pub digest: String,
     /// The version that it brings back, if it does.
     pub restores: Option<u64>,
@@ -35,7 +37,7 @@ impl Version {
     /// A version, as it is made.
     pub fn new(number: u64, template: u64, change: NewVersion) -> Self {
         let NewVersion { spec, restores, by, why, at } = change;
-        Self { number, template, digest: fingerprint(&spec.task), spec, restores, by, why, at }
+        Self { number, template, digest: spec.digest(), spec, restores, by, why, at }
     }
 }
 
@@ -69,12 +71,22 @@ pub struct ServiceSpec {
     /// The way to this version when it is brought back.
     #[serde(default)]
     pub rollback: UpdatePolicy,
+    /// Ports that stay, whatever its tasks do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<ServicePort>,
     /// For people and tools; containers do not have them.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
 }
 
 impl ServiceSpec {
+    /// SHA-256 of all by which its tasks are made, in hexadecimal: tasks of equal ones need not be replaced.
+    pub fn digest(&self) -> String {
+        let mut targets: Vec<Port> = self.ports.iter().map(|port| port.target).collect();
+        targets.sort_unstable();
+        if targets.is_empty() { fingerprint(&self.task) } else { fingerprint(&(&self.task, targets)) }
+    }
+
     /// Which comes first in a slot, where nobody said so: what two tasks of it cannot share, or what may run only once, is
     /// stopped first.
     pub fn order(&self, policy: &UpdatePolicy) -> Order {

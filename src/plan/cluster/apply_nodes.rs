@@ -37,6 +37,8 @@ impl Cluster {
         if member.takes_lease(heard.lease) {
             self.dirty.nodes.insert(name.clone());
         }
+        member.routed = heard.routed;
+        member.open = heard.open.iter().copied().collect();
         member.leftovers = heard.leftovers.as_ref().map(|tasks| tasks.iter().copied().collect());
         if self.falls_behind(heard) {
             let message = self.safe_mode().unwrap_or_default();
@@ -62,6 +64,7 @@ impl Cluster {
         if before == NodeState::Unreachable {
             self.unstick(name);
         }
+        self.stir_services_of(name);
         let (kind, message) = match (joined, before, state) {
             (true, ..) => (EventKind::NodeReady, format!("{name} joined")),
             (_, NodeState::Unreachable, _) => (EventKind::NodeReady, format!("{name} is back")),
@@ -72,6 +75,14 @@ impl Cluster {
             _ => return Ok(Applied::Changed(Vec::new())),
         };
         Ok(Applied::Changed(vec![of_node(name, now.wall, kind, message)]))
+    }
+
+    /// Has the services looked at of which a node has tasks.
+    fn stir_services_of(&mut self, node: &NodeName) {
+        let Some(member) = self.nodes.get(node) else { return };
+        for task in member.assigned.values().filter_map(|id| self.tasks.get(id)) {
+            self.services.stir(task);
+        }
     }
 
     pub(super) fn events_seen(&mut self, node: &NodeName, upto: u64) -> Applied {
@@ -97,6 +108,7 @@ impl Cluster {
         member.leftovers = None;
         self.dirty.nodes.insert(name.clone());
         let message = member.node.message.clone();
+        self.stir_services_of(name);
         Applied::Changed(vec![of_node(name, now.wall, EventKind::NodeLost, message)])
     }
 

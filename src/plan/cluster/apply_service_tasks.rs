@@ -9,8 +9,8 @@ use crate::model::event::EventKind;
 use crate::model::id::TaskId;
 use crate::model::node::SchedulerKind;
 use crate::model::placement::{Fact, Preference, Spread, Weight, Wish};
-use crate::model::service::{Membership, ServiceName, Slot, Version};
-use crate::model::spec::TaskSpec;
+use crate::model::service::{Membership, ServiceName, ServiceSpec, Slot, Version};
+use crate::model::spec::{Empty, TaskSpec};
 use crate::model::state::State;
 use crate::model::task::Task;
 use crate::model::time::Now;
@@ -44,7 +44,7 @@ impl Cluster {
         if self.tasks.contains_key(&id) || self.unreadable.contains(&id) {
             return Applied::Ignored;
         }
-        let spec = self.task_spec(name, slot, template, &version.spec.task);
+        let spec = self.task_spec(name, slot, template, &version.spec);
         let pinned = if let Slot::Node(node) = slot { Some(node.clone()) } else { None };
         let membership = Membership { service: name.clone(), slot: slot.clone(), version: template };
         let task = Task {
@@ -66,12 +66,16 @@ impl Cluster {
     }
 
     /// What a task of a service runs as: under a name of its own, and spread over the nodes where nobody said otherwise.
-    fn task_spec(&self, name: &ServiceName, slot: &Slot, template: u64, spec: &TaskSpec) -> TaskSpec {
-        let mut spec = spec.clone();
+    fn task_spec(&self, name: &ServiceName, slot: &Slot, template: u64, service: &ServiceSpec) -> TaskSpec {
+        let mut spec = (*service.task).clone();
         let own = format!("{name}.{slot}.v{template}");
         let is_free = |name: &String| !self.names.contains_key(name);
         let numbered = (2_u64..).map(|count| format!("{own}-{count}"));
         spec.name = std::iter::once(own.clone()).chain(numbered).find(is_free).unwrap_or(own.clone());
+        for port in &service.ports {
+            // So that other nodes reach it, too.
+            spec.exposed_ports.get_or_insert_default().insert(port.target, Empty {});
+        }
         spec.labels.insert(SERVICE_LABEL.to_owned(), name.to_string());
         if spec.placement.preferences.is_empty() && self.scheduler != SchedulerKind::Binpack {
             let spread = Spread { over: Fact::Name, of: Some(SERVICE_LABEL.to_owned()) };

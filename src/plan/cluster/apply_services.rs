@@ -1,5 +1,7 @@
 //! What the changes mean that come over services.
 
+use std::collections::BTreeMap;
+
 use super::change::{Applied, Refusal};
 use super::service_change::{Expected, ServiceChange, Steer, Word};
 use super::{Cluster, Member};
@@ -31,6 +33,11 @@ impl Cluster {
 
     fn set_service(&mut self, word: &Word, spec: &ServiceSpec) -> Result<Applied, Refusal> {
         let name = &word.service;
+        for port in spec.ports.iter().map(|port| port.published) {
+            if let Some(holder) = self.services.holder_of(port, name) {
+                return Err(Refusal::PortTaken { port, holder: holder.clone() });
+            }
+        }
         if let Some(why) = self.never_fits(spec) {
             return Err(Refusal::NeverFits(why));
         }
@@ -254,6 +261,9 @@ impl Cluster {
 
     fn drop_service(&mut self, name: &ServiceName) -> Applied {
         self.services.remove(name);
+        if self.services.set_routes(name, BTreeMap::new()) {
+            self.nodes.stir_all();
+        }
         self.dirty.services.remove(name);
         self.dirty.versions.retain(|(service, _)| service != name);
         self.dirty.pruned.retain(|(service, _)| service != name);

@@ -191,6 +191,10 @@ pub struct Heard {
     pub leftovers: Option<Vec<TaskId>>,
     /// The lease that the answer to this gives.
     pub lease: Duration,
+    /// The routes that it knows; `None` = it wants to hear of none.
+    pub routed: Option<u64>,
+    /// Tasks to which connections are open there, beside those that are routed to.
+    pub open: Vec<TaskId>,
 }
 
 /// What an operator changes of a node; what is `None` stays.

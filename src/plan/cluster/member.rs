@@ -25,6 +25,10 @@ pub struct Member {
     pub(super) taken_in: Option<u64>,
     /// Tasks of which its worker has containers beside those that it was given; `None` = it cannot say.
     pub(super) leftovers: Option<BTreeSet<TaskId>>,
+    /// The routes that its worker knows; `None` = it did not say.
+    pub(super) routed: Option<u64>,
+    /// Tasks to which connections are open there, beside those that are routed to.
+    pub(super) open: BTreeSet<TaskId>,
     /// Its tasks by the revision of their last change.
     pub(super) assigned: BTreeMap<u64, TaskId>,
     /// Tasks that are to leave it.
@@ -51,6 +55,8 @@ impl Member {
             life: None,
             taken_in: None,
             leftovers: None,
+            routed: None,
+            open: BTreeSet::new(),
             assigned: BTreeMap::new(),
             leaving: BTreeSet::new(),
             floor: 0,

@@ -65,6 +65,11 @@ impl Members {
         }
     }
 
+    /// Has all who wait for news looked at.
+    pub(super) fn stir_all(&mut self) {
+        self.stirred.extend(self.all.keys().cloned());
+    }
+
     /// Adds a node.
     pub(super) fn insert(&mut self, member: Member) {
         let name = member.node.name.clone();

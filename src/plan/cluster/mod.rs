@@ -19,6 +19,7 @@ pub mod rebalance;
 pub mod reconcile;
 mod refusal;
 mod rollouts;
+mod routes;
 mod service_change;
 mod services;
 mod standing;
@@ -130,7 +131,7 @@ impl Cluster {
             next_seq: start.next_seq,
             tasks: BTreeMap::new(),
             nodes: Members::default(),
-            services: Services::leaving_alone(start.unreadable_services),
+            services: Services::new(start.unreadable_services, start.epoch),
             unreadable: start.unreadable.iter().map(|(id, _)| *id).collect(),
             names: start.unreadable.into_iter().map(|(id, name)| (name, id)).collect(),
             requests_of: start.requests.iter().map(|(id, task, _)| (*task, *id)).collect(),

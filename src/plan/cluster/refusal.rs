@@ -1,6 +1,7 @@
 //! Why a user's change of the cluster cannot be made.
 
 use crate::model::id::{NodeName, RequestId, TaskId};
+use crate::model::port::Port;
 use crate::model::service::ServiceName;
 
 /// Why a user's change cannot be made. Nothing has changed.
@@ -78,6 +79,14 @@ pub enum Refusal {
     /// There is one of that name.
     #[error("a service is called {0} already: change that one, or choose another name")]
     ServiceExists(ServiceName),
+    /// Another service has a port.
+    #[error("the port {port} is the service {holder}'s on every node: publish another one")]
+    PortTaken {
+        /// Which.
+        port: Port,
+        /// Whose.
+        holder: ServiceName,
+    },
     /// One of that name is damaged.
     #[error(
         "the service {0} is in the database and cannot be read, so nothing is done about it: orc's log says why"

@@ -7,6 +7,7 @@ use super::change::Change;
 use super::service_change::ServiceChange;
 use super::services::{Managed, Trial};
 use super::{Cluster, Member};
+use crate::model::id::TaskId;
 use crate::model::node::{Availability, NodeState};
 use crate::model::service::{Job, Mode, Progress, Service, ServiceName, Slot, Stage};
 use crate::model::state::{Desired, State};
@@ -23,8 +24,30 @@ pub(super) fn rollouts(cluster: &mut Cluster, now: Now) -> Vec<Change> {
         learn(cluster, &name, now.moment);
         let done = Look::at(cluster, &name).map(|look| look.progress(now.moment).done);
         cluster.services.note_done(&name, done.unwrap_or_default(), now.moment);
-        let next = Look::at(cluster, &name).map(|look| look.next(now.moment));
-        changes.extend(next.unwrap_or_default().into_iter().map(Change::Service));
+        let next = Look::at(cluster, &name).map(|look| look.next(now.moment)).unwrap_or_default();
+        let next = drained(cluster, &name, next, now.moment);
+        changes.extend(next.into_iter().map(Change::Service));
+    }
+    changes
+}
+
+/// Without the stops of tasks that still have connections: those get no new ones from now on.
+fn drained(
+    cluster: &mut Cluster,
+    name: &ServiceName,
+    mut changes: Vec<ServiceChange>,
+    now: Moment,
+) -> Vec<ServiceChange> {
+    let stopped = |change: &ServiceChange| match change {
+        ServiceChange::Stop { task, .. } => Some(*task),
+        _ => None,
+    };
+    let leaving: BTreeSet<TaskId> = changes.iter().filter_map(stopped).collect();
+    cluster.route(name, &leaving, now);
+    let has_ports =
+        cluster.services.get(name).is_some_and(|managed| !managed.service.wanted().spec.ports.is_empty());
+    if has_ports {
+        changes.retain(|change| stopped(change).is_none_or(|task| cluster.is_drained(name, task, now)));
     }
     changes
 }

@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::routes::Withdrawn;
 use crate::model::id::TaskId;
+use crate::model::port::Port;
+use crate::model::routes::{Endpoints, Routes};
 use crate::model::service::{Mode, Service, ServiceName};
 use crate::model::spec::Failover;
 use crate::model::state::{Desired, State};
@@ -24,6 +27,8 @@ pub(super) struct Services {
     restless: BTreeSet<ServiceName>,
     /// Those that are there and cannot be read: nothing is done about them.
     unreadable: BTreeSet<ServiceName>,
+    /// What is behind their ports.
+    routes: Routes,
 }
 
 /// A service and what is derived of it.
@@ -33,6 +38,8 @@ pub struct Managed {
     pub service: Service,
     /// Its tasks that live or hold a slot, and how each has done so far.
     pub(super) tasks: BTreeMap<TaskId, Trial>,
+    /// Those that get no new connections, because they are to be stopped.
+    pub(super) withdrawn: BTreeMap<TaskId, Withdrawn>,
     /// When the planner looked at it last.
     looked_at: Option<Moment>,
     /// Slots that were what they should be at the last look.
@@ -95,9 +102,56 @@ impl Trial {
 }
 
 impl Services {
-    /// None yet, and these are nobody's to make.
-    pub(super) fn leaving_alone(unreadable: Vec<ServiceName>) -> Self {
-        Self { unreadable: unreadable.into_iter().collect(), ..Self::default() }
+    /// None yet, and these are nobody's to make. `epoch` is this life's of the manager.
+    pub(super) fn new(unreadable: Vec<ServiceName>, epoch: u64) -> Self {
+        // No life of a manager comes to four thousand million routes.
+        let routes = Routes { revision: epoch << 32, ..Routes::default() };
+        Self { unreadable: unreadable.into_iter().collect(), routes, ..Self::default() }
+    }
+
+    /// What is behind their ports.
+    pub(super) const fn routes(&self) -> &Routes {
+        &self.routes
+    }
+
+    /// Enters what is behind the ports of a service; whether that is something else than before.
+    pub(super) fn set_routes(&mut self, name: &ServiceName, routed: BTreeMap<Port, Endpoints>) -> bool {
+        let ports = &mut self.routes.ports;
+        let own = ports.iter().filter(|(_, behind)| behind.service == *name);
+        if own.eq(routed.iter()) {
+            return false;
+        }
+        ports.retain(|_, behind| behind.service != *name);
+        for (port, behind) in routed {
+            // Whose port it is was settled when the service was changed.
+            ports.entry(port).or_insert(behind);
+        }
+        self.routes.revision += 1;
+        true
+    }
+
+    /// Notes which tasks of a service get no new connections, because they are to be stopped: these, and no others.
+    pub(super) fn withdraw(&mut self, name: &ServiceName, leaving: &BTreeSet<TaskId>, now: Moment) {
+        let Some(managed) = self.all.get_mut(name) else { return };
+        managed.withdrawn.retain(|id, _| leaving.contains(id));
+        for id in leaving {
+            managed.withdrawn.entry(*id).or_insert(Withdrawn::new(now));
+        }
+    }
+
+    /// Notes since which routes they get none.
+    pub(super) fn date_withdrawn(&mut self, name: &ServiceName) {
+        let revision = self.routes.revision;
+        if let Some(managed) = self.all.get_mut(name) {
+            managed.withdrawn.values_mut().for_each(|withdrawn| withdrawn.date(revision));
+        }
+    }
+
+    /// The service, other than this one, that has a port.
+    pub(super) fn holder_of(&self, port: Port, but: &ServiceName) -> Option<&ServiceName> {
+        let others = self.all.values().map(|managed| &managed.service).filter(|service| service.name != *but);
+        let has = |service: &&Service| service.wanted().spec.ports.iter().any(|its| its.published == port);
+        others.into_iter().find(has).map(|service| &service.name)
     }
 
     /// Whether a service is there and cannot be read.
@@ -123,7 +177,14 @@ impl Services {
     pub(super) fn insert(&mut self, service: Service) {
         self.stirred.insert(service.name.clone());
         let name = service.name.clone();
-        let managed = Managed { service, tasks: BTreeMap::new(), looked_at: None, done: 0, last_done: None };
+        let managed = Managed {
+            service,
+            tasks: BTreeMap::new(),
+            withdrawn: BTreeMap::new(),
+            looked_at: None,
+            done: 0,
+            last_done: None,
+        };
         self.all.insert(name, managed);
     }
 
@@ -186,7 +247,7 @@ impl Services {
         let managed = self.all.get_mut(name)?;
         managed.looked_at = Some(now);
         let service = &managed.service;
-        let is_on_its_way = !service.is_settled() && !service.is_paused;
+        let is_on_its_way = !(service.is_settled() || service.is_paused) || service.desired == Desired::Stop;
         if is_on_its_way || service.wanted().spec.mode == Mode::Global {
             self.restless.insert(name.clone());
         } else {

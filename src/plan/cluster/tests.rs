@@ -24,6 +24,8 @@ use crate::plan::schedule::Usage;
 struct World {
     cluster: Cluster,
     now: Now,
+    /// Tasks to which every node has connections open.
+    open: Vec<TaskId>,
 }
 
 fn task(number: u8) -> TaskId {
@@ -63,7 +65,7 @@ impl World {
             rebalance: 0,
             unreadable: Vec::new(),
         };
-        Self { cluster: Cluster::restore(empty, SchedulerKind::Roundrobin, now), now }
+        Self { cluster: Cluster::restore(empty, SchedulerKind::Roundrobin, now), now, open: Vec::new() }
     }
 
     fn with_workers(count: u8) -> Self {
@@ -87,12 +89,20 @@ impl World {
             node: worker(number),
             life: Life { instance: InstanceId::MIN, database: Timestamp::from_millis(0), starts: 1 },
             hanging: None,
-            facts: NodeFacts { cores: 4, memory: 8 * GIB, disk: 100 * GIB, ..NodeFacts::default() },
+            facts: NodeFacts {
+                ip: format!("10.0.0.{number}"),
+                cores: 4,
+                memory: 8 * GIB,
+                disk: 100 * GIB,
+                ..NodeFacts::default()
+            },
             load: NodeLoad::default(),
             engine_trouble: None,
             known,
             start: None,
             leftovers,
+            routed: Some(self.cluster.routes().revision),
+            open: self.open.clone(),
             lease: Patience::default().lease,
         }));
         self.apply(&heard).unwrap()

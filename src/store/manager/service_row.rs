@@ -6,7 +6,6 @@ use std::sync::Arc;
 use serde::Serialize;
 use sqlx::FromRow;
 
-use crate::model::fingerprint::fingerprint;
 use crate::model::service::{Service, ServiceName, Version};
 use crate::store::column::{checksum, json, time, to_json, verify, word};
 use crate::store::insert::Insert;
@@ -128,7 +127,7 @@ impl Stored for VersionRow {
         let version = Version {
             number: self.version,
             template: self.template,
-            digest: fingerprint(&spec.task),
+            digest: spec.digest(),
             spec,
             restores: self.restores,
             by: self.made_by,

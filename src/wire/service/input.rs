@@ -8,8 +8,10 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::model::service::{Job, Mode, OnFailure, Order, ServiceName, ServiceSpec, UpdatePolicy};
-use crate::model::spec::RestartPolicy;
+use crate::model::service::{
+    Job, Mode, OnFailure, Order, ServiceName, ServicePort, ServiceSpec, UpdatePolicy,
+};
+use crate::model::spec::{Port, Protocol, RestartPolicy};
 use crate::wire::submission::{BindRoots, Duration, TaskInput};
 
 /// More tasks of one service than any cluster of this size runs: a slip of the finger.
@@ -36,6 +38,9 @@ pub struct ServiceInput {
     pub parallelism: Option<u32>,
     /// What each of its tasks is. Its name and ID are orc's to give.
     pub task: TaskInput,
+    /// Ports that every node accepts connections on, for its tasks that are ready: they stay, whatever its tasks do.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<PortInput>,
     /// How it goes to a new version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub update: Option<PolicyInput>,
@@ -103,6 +108,66 @@ pub struct PolicyInput {
     pub canary: Option<u32>,
 }
 
+/// A port of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct PortInput {
+    /// On every node, 1 to 65535.
+    pub published: u16,
+    /// In the containers, 1 to 65535.
+    pub target: u16,
+    /// "tcp" (when absent) or "udp".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<String>,
+    /// Whether a task is told first who its client is, by PROXY protocol version 2; TCP only.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub proxy_protocol: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+const fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+impl From<&ServicePort> for PortInput {
+    fn from(port: &ServicePort) -> Self {
+        let protocol = port.published.protocol;
+        Self {
+            published: port.published.number,
+            target: port.target.number,
+            protocol: (protocol != Protocol::Tcp).then(|| protocol.word().to_owned()),
+            proxy_protocol: port.proxy_protocol,
+        }
+    }
+}
+
+impl PortInput {
+    fn checked(&self, place: &str) -> Result<ServicePort, String> {
+        let protocol = match self.protocol.as_deref().unwrap_or("tcp") {
+            "tcp" => Protocol::Tcp,
+            "udp" => Protocol::Udp,
+            other => {
+                let shown: String = other.chars().take(16).collect();
+                return Err(format!("{place}.Protocol is {shown:?}: \"tcp\" and \"udp\" are possible"));
+            }
+        };
+        if self.published == 0 || self.target == 0 {
+            return Err(format!("{place}: Published and Target are ports from 1 to 65535"));
+        }
+        if self.proxy_protocol && protocol == Protocol::Udp {
+            return Err(format!(
+                "{place}.ProxyProtocol is true: that is said at the begin of a connection, and UDP has none"
+            ));
+        }
+        let port = |number| Port { number, protocol };
+        Ok(ServicePort {
+            published: port(self.published),
+            target: port(self.target),
+            proxy_protocol: self.proxy_protocol,
+        })
+    }
+}
+
 /// How many tasks a service should have.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -160,8 +225,25 @@ impl ServiceInput {
         }
         let update = checked_policy("Update", self.update.as_ref())?;
         let rollback = checked_policy("Rollback", self.rollback.as_ref())?;
+        let ports = self.checked_ports()?;
         let task = Arc::new(task.spec(roots)?);
-        Ok(ServiceSpec { mode, task, update, rollback, labels: self.labels.clone() })
+        Ok(ServiceSpec { mode, task, ports, update, rollback, labels: self.labels.clone() })
+    }
+
+    fn checked_ports(&self) -> Result<Vec<ServicePort>, String> {
+        let ports = self.ports.iter().enumerate();
+        let ports = ports.map(|(index, port)| port.checked(&format!("Ports[{index}]")));
+        let ports: Vec<ServicePort> = ports.collect::<Result<_, _>>()?;
+        let twice = |(index, port): &(usize, &ServicePort)| {
+            ports[..*index].iter().any(|other| other.published == port.published)
+        };
+        match ports.iter().enumerate().find(twice) {
+            Some((index, port)) => Err(format!(
+                "Ports[{index}]: {} is published twice, and once is all that can be",
+                port.published
+            )),
+            None => Ok(ports),
+        }
     }
 
     fn checked_mode(&self) -> Result<Mode, String> {

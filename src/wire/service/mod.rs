@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
 
-pub use self::input::{PolicyInput, ScaleInput, ServiceInput, SteerInput};
+pub use self::input::{PolicyInput, PortInput, ScaleInput, ServiceInput, SteerInput};
 use super::submission::TaskInput;
 use crate::model::service::{
     Mode, Progress, Service as ServiceRow, ServiceSpec, Stage, UpdatePolicy, Version as VersionRow,
@@ -57,6 +57,9 @@ pub struct Wanted {
     /// What each of its tasks is.
     #[serde(serialize_with = "without_nulls")]
     pub task: TaskInput,
+    /// Ports that stay, whatever its tasks do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<PortInput>,
     /// How it goes to a new version.
     pub update: Policy,
     /// How it goes back to an earlier one.
@@ -262,6 +265,7 @@ impl From<&ServiceSpec> for Wanted {
             completions: job.map(|job| job.completions),
             parallelism: job.map(|job| job.parallelism),
             task: TaskInput { name: None, ..TaskInput::from(&*spec.task) },
+            ports: spec.ports.iter().map(PortInput::from).collect(),
             update: Policy::new(&spec.update),
             rollback: Policy::new(&spec.rollback),
             labels: spec.labels.clone(),

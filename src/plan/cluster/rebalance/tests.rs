@@ -261,6 +261,8 @@ impl World {
             engine_trouble: None,
             known: None,
             start: None,
+            routed: None,
+            open: Vec::new(),
             leftovers: Some(Vec::new()),
             lease: Patience::default().lease,
         })));

@@ -226,6 +226,8 @@ fn of_two_workers_with_one_identity_the_second_is_refused() {
             engine_trouble: None,
             known: None,
             start: None,
+            routed: None,
+            open: Vec::new(),
             leftovers: None,
             lease: Patience::default().lease,
         }))

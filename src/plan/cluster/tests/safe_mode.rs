@@ -54,7 +54,7 @@ fn with_epochs(epochs: &[Epoch], revision: u64) -> World {
         rebalance: 0,
         unreadable: Vec::new(),
     };
-    World { cluster: Cluster::restore(restored, SchedulerKind::Roundrobin, now), now }
+    World { cluster: Cluster::restore(restored, SchedulerKind::Roundrobin, now), now, open: Vec::new() }
 }
 
 fn epoch(number: u64, start: u8, revision: u64) -> Epoch {
@@ -75,6 +75,8 @@ fn hear_that(world: &mut World, known: (u64, u64), start: Option<u8>) -> Option<
         engine_trouble: None,
         known: Some(known),
         start: start.map(instance),
+        routed: None,
+        open: Vec::new(),
         leftovers: None,
         lease: Patience::default().lease,
     };

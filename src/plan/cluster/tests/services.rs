@@ -1,7 +1,10 @@
 //! Services in a cluster whose workers do what they are told, unless a task's image is bad.
 
 use super::*;
+use crate::model::port::Port;
+use crate::model::service::ServicePort;
 use crate::model::service::{Job, Mode, OnFailure, Order, ServiceName, ServiceSpec, Stage, UpdatePolicy};
+use crate::model::task::HostBinding;
 use crate::plan::cluster::change::{Expected, NodePatch, ServiceChange, Steer, Word};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -15,6 +18,7 @@ fn service(image: &str, mode: Mode) -> ServiceSpec {
     ServiceSpec {
         mode,
         task: Arc::new(serde_json::from_value(task).unwrap()),
+        ports: Vec::new(),
         update: UpdatePolicy::default(),
         rollback: UpdatePolicy::default(),
         labels: std::collections::BTreeMap::new(),
@@ -77,7 +81,11 @@ impl World {
             (Desired::Run, _) if is_bad => (State::Scheduled, task.observed.restarts + 1),
             (Desired::Run, _) => return,
         };
-        let observed = Observed { seq: task.observed.seq + 1, restarts, attempt: 1, ..task.observed };
+        let binding = HostBinding { host_ip: "0.0.0.0".to_owned(), host_port: "32768".to_owned() };
+        let exposed = task.spec.exposed_ports.iter().flatten();
+        let host_ports = Some(exposed.map(|(port, _)| (*port, vec![binding.clone()])).collect());
+        let observed =
+            Observed { seq: task.observed.seq + 1, restarts, attempt: 1, host_ports, ..task.observed };
         let message = if is_bad { "exited with 1" } else { "" }.to_owned();
         let report =
             Report { task: id, placement: task.placement, state, observed, ready_for_ms: None, message };
@@ -388,4 +396,104 @@ fn a_version_that_is_brought_back_is_a_new_one_that_says_so() {
     assert_eq!((wanted.number, wanted.template, wanted.restores), (4, 1, Some(1)));
     let refused = world.change(back(Some(9))).unwrap_err();
     assert_eq!(refused.to_string(), "web has no version 9 to bring back; it has 1, 2, 3, 4");
+}
+
+fn with_port(spec: ServiceSpec) -> ServiceSpec {
+    let port = |text: &str| text.parse::<Port>().unwrap();
+    let port = ServicePort { published: port("8080/tcp"), target: port("80/tcp"), proxy_protocol: false };
+    ServiceSpec { ports: vec![port], ..spec }
+}
+
+impl World {
+    /// The names of the tasks behind the port.
+    fn behind(&self) -> Vec<&str> {
+        let behind = self.cluster.routes().ports.values().flat_map(|behind| &behind.tasks);
+        let mut names: Vec<&str> =
+            behind.map(|endpoint| self.cluster.task(endpoint.task).unwrap().spec.name.as_str()).collect();
+        names.sort_unstable();
+        names
+    }
+}
+
+#[test]
+fn behind_a_port_are_the_tasks_that_are_ready_and_stay() {
+    let mut world = World::with_workers(2);
+    world.set(Expected::Absent, &with_port(replicated("good", 2))).unwrap();
+    world.second(&[]);
+    assert_eq!(world.behind(), Vec::<&str>::new(), "none of them runs yet");
+    world.seconds(2);
+    assert_eq!(world.behind(), ["web.1.v1", "web.2.v1"]);
+    let addresses: BTreeSet<String> = world
+        .cluster
+        .routes()
+        .ports
+        .values()
+        .flat_map(|behind| &behind.tasks)
+        .map(|endpoint| endpoint.address.to_string())
+        .collect();
+    assert_eq!(addresses, ["10.0.0.1:32768".to_owned(), "10.0.0.2:32768".to_owned()].into());
+    for _ in 0..8 {
+        world.second(&[2]);
+    }
+    let nodes: BTreeSet<&NodeName> = world
+        .cluster
+        .routes()
+        .ports
+        .values()
+        .flat_map(|behind| &behind.tasks)
+        .map(|endpoint| &endpoint.node)
+        .collect();
+    assert_eq!(nodes, [&worker(1)].into(), "the other is not heard of");
+    let before = world.cluster.routes().revision;
+    world.killed();
+    assert!(world.cluster.routes().revision > before, "no number is given twice");
+}
+
+#[test]
+fn a_task_that_is_replaced_gets_no_new_connections_and_is_stopped_when_it_has_none() {
+    let mut world = World::with_workers(1);
+    world.set(Expected::Absent, &with_port(replicated("good", 1))).unwrap();
+    world.seconds(8);
+    let old = world.cluster.tasks().next().unwrap().id;
+    world.open = vec![old];
+    world.set(Expected::Anything, &with_port(replicated("better", 1))).unwrap();
+    world.seconds(12);
+    assert_eq!(world.behind(), ["web.1.v2"]);
+    assert_eq!(world.cluster.task(old).unwrap().desired, Desired::Run, "somebody still speaks with it");
+    world.open.clear();
+    world.seconds(2);
+    assert_eq!(world.cluster.task(old).unwrap().desired, Desired::Stop);
+
+    let next = world.cluster.tasks().find(|task| task.desired == Desired::Run).unwrap().id;
+    world.open = vec![next];
+    world.set(Expected::Anything, &with_port(replicated("best", 1))).unwrap();
+    world.seconds(25);
+    assert_eq!(world.cluster.task(next).unwrap().desired, Desired::Stop, "that was waited for long enough");
+}
+
+#[test]
+fn a_task_that_is_to_stay_after_all_gets_connections_again() {
+    let mut world = World::with_workers(1);
+    world.set(Expected::Absent, &with_port(replicated("good", 1))).unwrap();
+    world.seconds(8);
+    world.open = world.cluster.tasks().map(|task| task.id).collect();
+    world.set(Expected::Anything, &with_port(replicated("better", 1))).unwrap();
+    world.seconds(9);
+    assert_eq!(world.behind(), ["web.1.v2"]);
+    world.set(Expected::Anything, &with_port(replicated("good", 1))).unwrap();
+    world.seconds(2);
+    assert!(world.behind().contains(&"web.1.v1"), "{:?}", world.behind());
+}
+
+#[test]
+fn a_port_is_of_one_service() {
+    let mut world = World::with_workers(1);
+    world.set(Expected::Absent, &with_port(replicated("good", 1))).unwrap();
+    let word = Word { service: "other".parse().unwrap(), ..world.word(Expected::Absent) };
+    let spec = Box::new(with_port(replicated("good", 1)));
+    let refused = world.change(ServiceChange::Set { word, spec }).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "the port 8080/tcp is the service web's on every node: publish another one"
+    );
 }
