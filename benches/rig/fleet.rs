@@ -92,6 +92,8 @@ impl SimulatedWorker {
             leftovers: Some(Vec::new()),
             reports: Vec::new(),
             events: Vec::new(),
+            routed: None,
+            open: Vec::new(),
             wait_ms: u64::try_from(wait.as_millis())?,
         })
     }

@@ -67,6 +67,7 @@ pub struct Keeper {
     feed: EventFeed,
     silent: watch::Sender<Silent>,
     stuck: watch::Sender<Stuck>,
+    routed: watch::Sender<u64>,
     /// Who may speak with this manager.
     pub(super) registry: Registry,
     /// The same, as far as it is durable.
@@ -92,6 +93,8 @@ pub struct Ends {
     pub silent: watch::Receiver<Silent>,
     /// Which tasks cannot leave their nodes.
     pub stuck: watch::Receiver<Stuck>,
+    /// The revision of the routes.
+    pub routed: watch::Receiver<u64>,
     /// Who may speak with this manager.
     pub standing: watch::Receiver<Arc<Registry>>,
     /// Tasks that cannot be read.
@@ -125,6 +128,7 @@ impl Keeper {
         let (feed, _) = broadcast::channel(4096);
         let (silent, silent_receiver) = watch::channel(Silent::default());
         let (stuck, stuck_receiver) = watch::channel(Stuck::default());
+        let (routed, routed_receiver) = watch::channel(cluster.routes().revision);
         let (standing, standing_receiver) = watch::channel(Arc::new(registry.clone()));
         let keeper = Self {
             cluster,
@@ -141,6 +145,7 @@ impl Keeper {
             feed: feed.clone(),
             silent,
             stuck,
+            routed,
             registry,
             standing,
             draft: Draft::default(),
@@ -150,6 +155,7 @@ impl Keeper {
             feed,
             silent: silent_receiver,
             stuck: stuck_receiver,
+            routed: routed_receiver,
             standing: standing_receiver,
             unreadable,
             lease_ms: keeper.lease_ms(),
@@ -276,6 +282,8 @@ impl Keeper {
     }
 
     fn tell_stuck(&self) {
+        let routed = self.cluster.routes().revision;
+        self.routed.send_if_modified(|known| std::mem::replace(known, routed) != routed);
         let stuck = self.cluster.stuck();
         if **self.stuck.borrow() != *stuck {
             self.stuck.send_replace(Arc::new(stuck.clone()));

@@ -12,7 +12,7 @@ use crate::trust::registry::{Earlier, Refusal as TrustRefusal};
 use crate::trust::{Digest, JoinToken};
 use crate::wire::node::Node;
 use crate::wire::rebalance::Rebalance;
-use crate::wire::service::{Service, Version};
+use crate::wire::service::{Endpoints, Service, Version};
 use crate::wire::state::History;
 use crate::wire::sync::{StreamRequest, SyncAnswer, SyncRequest};
 
@@ -99,6 +99,11 @@ pub enum Message {
         /// Which.
         service: ServiceName,
     },
+    /// A user wants to see who is behind the ports of a service.
+    Endpoints {
+        /// Which.
+        service: ServiceName,
+    },
     /// A user wants to see the versions of a service.
     Versions {
         /// Which.
@@ -152,6 +157,8 @@ pub enum Answer {
     Services(Vec<Service>),
     /// One service.
     Service(Box<Service>),
+    /// Who is behind the ports of a service.
+    Endpoints(Endpoints),
     /// The versions of a service, oldest first.
     Versions(Vec<Version>),
 }

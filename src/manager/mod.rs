@@ -42,6 +42,8 @@ pub struct Manager {
     feed: EventFeed,
     silent: watch::Receiver<Silent>,
     stuck: watch::Receiver<Stuck>,
+    /// The revision of the routes.
+    routed: watch::Receiver<u64>,
     standing: watch::Receiver<Arc<Registry>>,
     /// What others are let in with; `None` = this machine alone can reach the manager.
     invitation: Option<Invitation>,
@@ -92,6 +94,7 @@ impl Manager {
             feed: ends.feed,
             silent: ends.silent,
             stuck: ends.stuck,
+            routed: ends.routed,
             standing: ends.standing,
             invitation: None,
             own: None,

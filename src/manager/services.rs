@@ -1,13 +1,16 @@
 //! What users do with services, and what they see of them.
 
+use std::time::Duration;
+
 use super::keeper::Keeper;
 use super::message::{Answer, Message, Refused};
 use super::{Manager, Trouble};
+use crate::model::routes::Endpoint;
 use crate::model::service::ServiceName;
 use crate::model::time::Now;
 use crate::plan::cluster::ServiceStanding;
 use crate::plan::cluster::change::{Change, Refusal, ServiceChange};
-use crate::wire::service::{Service as ServiceView, Version as VersionView};
+use crate::wire::service::{Endpoints, Service as ServiceView, Version as VersionView};
 
 impl Manager {
     /// Writes down what a user says of a service, and tells how it is then.
@@ -27,6 +30,27 @@ impl Manager {
     pub async fn service(&self, service: ServiceName) -> Result<ServiceView, Trouble> {
         match self.ask(Message::ServiceOf { service }).await? {
             Answer::Service(service) => Ok(*service),
+            _ => Err(Trouble::Stopping),
+        }
+    }
+
+    /// Who is behind the ports of a service: at once, or when that is of another revision than `after`, or when `wait` is
+    /// over.
+    pub async fn endpoints(
+        &self,
+        service: ServiceName,
+        after: Option<u64>,
+        wait: Duration,
+    ) -> Result<Endpoints, Trouble> {
+        let mut routed = self.routed.clone();
+        let changed = routed.wait_for(|revision| Some(*revision) != after);
+        tokio::select! {
+            // Neither how long it took nor that the manager is stopping makes a difference to what is answered.
+            _ = tokio::time::timeout(wait, changed) => {}
+            () = self.stop.cancelled() => {}
+        }
+        match self.ask(Message::Endpoints { service }).await? {
+            Answer::Endpoints(endpoints) => Ok(endpoints),
             _ => Err(Trouble::Stopping),
         }
     }
@@ -69,6 +93,16 @@ impl Keeper {
             || Answer::Refused(Refused::Rule(Refusal::UnknownService(name.clone()))),
             |standing| Answer::Service(Box::new(view(&standing))),
         )
+    }
+
+    pub(super) fn endpoints(&self, name: &ServiceName) -> Answer {
+        if self.cluster.service_of(name).is_none() {
+            return Answer::Refused(Refused::Rule(Refusal::UnknownService(name.clone())));
+        }
+        let name_of = |endpoint: &Endpoint| {
+            self.cluster.task(endpoint.task).map(|task| task.spec.name.clone()).unwrap_or_default()
+        };
+        Answer::Endpoints(Endpoints::new(self.cluster.routes(), name, name_of))
     }
 
     pub(super) fn versions(&self, name: &ServiceName) -> Answer {

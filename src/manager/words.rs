@@ -53,6 +53,7 @@ impl Keeper {
             Message::Service { change } => self.change_service(change, now),
             Message::Services => Answer::Services(self.services(now)),
             Message::ServiceOf { service } => self.service(service, now),
+            Message::Endpoints { service } => self.endpoints(service),
             Message::Versions { service } => self.versions(service),
             Message::State => Answer::State(History {
                 cluster: self.cluster.id.to_string(),

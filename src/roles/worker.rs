@@ -1,5 +1,6 @@
 //! The process's workers: their stores, their addresses, and whom they work for.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use crate::client::{Client, InvalidBase};
 use crate::clock::Clock;
 use crate::engine::Deadlines;
 use crate::engine::docker::{Docker, DockerEnv};
+use crate::ingress::{self, Ingress};
 use crate::model::id::NodeName;
 use crate::model::node::NodeFacts;
 use crate::serve::{self, Bound};
@@ -19,6 +21,7 @@ use crate::store::worker::WorkerStore;
 use crate::trust::{ApiToken, Identity, JoinToken};
 use crate::worker::keeper::{Keeper, Start};
 use crate::worker::membership::{self, Membership};
+use crate::worker::ports::Ports;
 use crate::worker::sync::Sync;
 use crate::worker::{self, describe, hints, machine};
 
@@ -70,6 +73,9 @@ impl FromStr for JoinLine {
         Ok(Self { token: token.parse()?, manager: manager.places() })
     }
 }
+
+/// Where the ports of services are listened on: as Docker does it for those of containers.
+const INGRESS: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
 
 /// A worker whose store and address are taken.
 pub(super) struct PreparedWorker {
@@ -149,6 +155,11 @@ impl PreparedWorker {
         };
         let (keeper, worker) = Keeper::open(start).await?;
         let node = keeper.node().clone();
+        let ports = keeper.ports();
+        if self.number == 1 {
+            // One of several workers of a machine listens for all of them.
+            listen(&ports, process);
+        }
         let employment = employ(employer, known, &settings.data_dir, &node).await?;
         if let Some(ip) = employment.own_address {
             described.send_modify(|facts| facts.ip = ip);
@@ -161,14 +172,35 @@ impl PreparedWorker {
         process.spawn(describe::describe(engine.clone(), worker.clone(), described));
         process.tracker.spawn(hints::listen(engine.clone(), worker.clone(), process.stop.clone()));
         let tracker = process.tracker.clone();
-        let sync =
-            Sync { node: node.clone(), worker: worker.clone(), engine, manager: client.clone(), tracker };
+        let sync = Sync {
+            node: node.clone(),
+            worker: worker.clone(),
+            engine,
+            manager: client.clone(),
+            tracker,
+            ports,
+        };
         process.tracker.spawn(sync.run(process.stop.clone()));
         let options = serve::Options { routes: worker::http::ROUTES, ..serve::Options::default() };
         let api = worker::http::Api { worker, node, manager: client };
         serve::start(self.bound, worker::http::router(api), options, &process.stop, &process.tracker);
         Ok(())
     }
+}
+
+/// Begins to listen on the ports of services, and says which of them cannot be listened on.
+fn listen(ports: &Ports, process: &Process) {
+    let options = ingress::Options { addresses: INGRESS.to_vec(), limits: ingress::Limits::default() };
+    let ingress = Ingress::start(ports.tables(), options, &process.stop, &process.tracker);
+    let mut troubles = ingress.troubles();
+    ports.open(ingress);
+    process.tracker.spawn(async move {
+        while troubles.changed().await.is_ok() {
+            for why in troubles.borrow_and_update().values() {
+                tracing::warn!("a port of a service is not listened on here: {why}");
+            }
+        }
+    });
 }
 
 /// A worker's way to its manager.

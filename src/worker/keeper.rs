@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::calls::Calls;
+use super::ports::Ports;
 use super::telling::view;
 use super::{Bundle, Receipt, Said, Worker};
 use crate::clock::Clock;
@@ -59,6 +60,7 @@ pub struct Keeper<E> {
     pruned: u64,
     news: watch::Sender<u64>,
     owner: watch::Sender<Option<Owner>>,
+    ports: Arc<Ports>,
     distrusted: Option<String>,
 }
 
@@ -105,6 +107,7 @@ impl<E: Engine> Keeper<E> {
         let (news, news_receiver) = watch::channel(0);
         let (owner, owner_receiver) = watch::channel(host.owner());
         let calls = Calls::new(start.engine, send.clone(), start.tracker);
+        let ports = Arc::new(Ports::new(host.node.clone()));
         let keeper = Self {
             host,
             reader: store.reader(),
@@ -122,6 +125,7 @@ impl<E: Engine> Keeper<E> {
             pruned: 0,
             news,
             owner,
+            ports,
             distrusted: None,
         };
         let life =
@@ -134,6 +138,11 @@ impl<E: Engine> Keeper<E> {
     /// Its name: the one that its store remembers.
     pub fn node(&self) -> &NodeName {
         &self.host.node
+    }
+
+    /// The ports of services here.
+    pub fn ports(&self) -> Arc<Ports> {
+        self.ports.clone()
     }
 
     /// Serves until `stop`. An error means that the store can no longer be trusted: the process must end.
@@ -202,6 +211,7 @@ impl<E: Engine> Keeper<E> {
                 }
             }
         }
+        self.ports.locate(self.host.addresses());
         self.collect();
         if !self.write().await? {
             return Ok(());

@@ -8,6 +8,7 @@ pub mod keeper;
 pub mod machine;
 pub mod membership;
 pub mod output;
+pub mod ports;
 pub mod probe;
 pub mod sync;
 mod telling;

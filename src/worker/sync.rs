@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::machine::{self, Gauge};
+use super::ports::Ports;
 use super::{Bundle, Receipt, Said, Worker, output};
 use crate::client::{Client, ClientError};
 use crate::clock::Clock;
@@ -71,6 +72,8 @@ pub struct Sync<E> {
     pub manager: Client,
     /// Where outputs are sent from.
     pub tracker: TaskTracker,
+    /// The ports of services here.
+    pub ports: Arc<Ports>,
 }
 
 /// What came of one question.
@@ -200,8 +203,8 @@ impl<E: Engine> Sync<E> {
             leftovers: bundle.leftovers,
             reports: bundle.reports,
             events: bundle.events,
-            routed: None,
-            open: Vec::new(),
+            routed: self.ports.routed(),
+            open: self.ports.still_open(),
             wait_ms: u64::try_from(heartbeat.as_millis()).unwrap_or(u64::MAX),
         }
     }
@@ -251,6 +254,9 @@ impl<E: Engine> Sync<E> {
                 output.await;
                 drop(turn);
             });
+        }
+        if let Some(routes) = answer.routes {
+            self.ports.route(routes);
         }
         let receipt = Receipt { newest_event: answer.events_seen, ..receipt };
         let told = Told {

@@ -13,13 +13,14 @@ use crate::cli::run::{SpecArgs, read_file, task_of};
 use crate::cli::target::{Environment, Target};
 use crate::client::ClientError;
 use crate::model::service::ServiceName;
-use crate::wire::service::ServiceInput;
+use crate::model::spec::Protocol;
+use crate::wire::service::{PortInput, ServiceInput};
 
 /// Flags of `orc service create`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  orc service create nginx:1.29 --name web --replicas 3 --health /
+  orc service create nginx:1.29 --name web --replicas 3 -p 8080:80 --health /
   orc service create backup:2 --name backup --mode job -- /backup --now
 
 The service's name is all that goes to stdout; what happens until it runs goes to stderr.")]
@@ -97,6 +98,16 @@ fn from_flags(args: CreateArgs, environment: &Environment) -> Result<ServiceInpu
     })?;
     let mut task = task_of(args.spec, environment)?;
     (task.id, task.name) = (None, None);
+    // A port of a service is the service's, on every node: not that of one of its tasks.
+    let bindings = task.port_bindings.take().unwrap_or_default();
+    let ports = bindings.into_iter().map(|(target, host)| PortInput {
+        published: host.0,
+        target: target.number,
+        protocol: (target.protocol != Protocol::Tcp).then(|| target.protocol.word().to_owned()),
+        proxy_protocol: false,
+    });
+    let ports = ports.collect();
+    task.publish_mode = None;
     Ok(ServiceInput {
         name: Some(name),
         mode: Some(args.mode),
@@ -104,6 +115,7 @@ fn from_flags(args: CreateArgs, environment: &Environment) -> Result<ServiceInpu
         completions: args.completions,
         parallelism: args.parallelism,
         task,
+        ports,
         update: args.policy.over(None),
         ..ServiceInput::default()
     })

@@ -37,7 +37,7 @@ pub(super) async fn see(api: &Api, service: Service, wait: WaitArgs, json: bool)
     if wait.detach {
         return if json { output::json(&service) } else { Ok(()) };
     }
-    let (service, verdict) = until_settled(api, service, wait.wait_timeout).await?;
+    let (service, verdict) = Box::pin(until_settled(api, service, wait.wait_timeout)).await?;
     if json {
         output::json(&service)?;
     }

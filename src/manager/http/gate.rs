@@ -64,6 +64,7 @@ pub const TABLE: &[Row] = &[
     (Method::PUT, "/services/{name}", OPERATE),
     (Method::DELETE, "/services/{name}", OPERATE),
     (Method::GET, "/services/{name}/versions", READ),
+    (Method::GET, "/services/{name}/endpoints", READ),
     (Method::POST, "/services/{name}/scale", OPERATE),
     (Method::POST, "/services/{name}/rollback", OPERATE),
     (Method::POST, "/services/{name}/rollout", OPERATE),

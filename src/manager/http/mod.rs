@@ -42,6 +42,7 @@ pub const ROUTES: &[&str] = &[
     "GET and POST /services",
     "GET, PUT and DELETE /services/{name}",
     "GET /services/{name}/versions",
+    "GET /services/{name}/endpoints",
     "POST /services/{name}/scale",
     "POST /services/{name}/rollback",
     "POST /services/{name}/rollout",
@@ -82,6 +83,7 @@ pub fn router(manager: Manager) -> Router {
         .routes(routes!(services::list, services::create))
         .routes(routes!(services::get, services::replace, services::remove))
         .routes(routes!(services::versions))
+        .routes(routes!(services::endpoints))
         .routes(routes!(services::scale))
         .routes(routes!(services::rollback))
         .routes(routes!(services::steer))

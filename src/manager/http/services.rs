@@ -1,6 +1,7 @@
 //! `/services`: what should run, how it changes, and how far it is.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Extension, State as Extract};
 use axum::http::header::{ETAG, IF_MATCH, IF_NONE_MATCH};
@@ -15,7 +16,7 @@ use crate::model::service::ServiceName;
 use crate::plan::cluster::change::{Expected, Refusal, ServiceChange, Steer, Word};
 use crate::serve::error::ErrorBody;
 use crate::serve::{ApiError, Id, Json, Query};
-use crate::wire::service::{ScaleInput, Service, ServiceInput, SteerInput, Version};
+use crate::wire::service::{Endpoints, ScaleInput, Service, ServiceInput, SteerInput, Version};
 
 /// Every service, by name.
 #[utoipa::path(get, path = "/services", responses((status = 200, body = Vec<Service>)))]
@@ -128,6 +129,43 @@ pub async fn versions(
     Id(name): Id<ServiceName>,
 ) -> Result<axum::Json<Vec<Version>>, ApiError> {
     Ok(axum::Json(manager.versions(name).await?))
+}
+
+/// From when, and how long to wait for that.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Following {
+    after: Option<u64>,
+    wait: Option<String>,
+}
+
+/// The longest that is waited for news.
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
+
+/// Who is behind the ports of a service: the tasks that are ready, and where to reach them. With `after`, once that is
+/// something else than it was at this revision.
+#[utoipa::path(get, path = "/services/{name}/endpoints", params(
+    ("name" = String, Path, description = "Of the service"),
+    ("after" = Option<u64>, Query, description = "The Revision that is known"),
+    ("wait" = Option<String>, Query, description = "How long to wait for another, such as 30s, and a minute at most"),
+), responses(
+    (status = 200, body = Endpoints),
+    (status = 400, body = ErrorBody),
+    (status = 404, body = ErrorBody, description = "There is no such service"),
+))]
+pub async fn endpoints(
+    Extract(manager): Extract<Arc<Manager>>,
+    Id(name): Id<ServiceName>,
+    Query(Following { after, wait }): Query<Following>,
+) -> Result<axum::Json<Endpoints>, ApiError> {
+    let wait = wait.as_deref().unwrap_or("30s");
+    let wait = humantime::parse_duration(wait).map_err(|error| {
+        let shown: String = wait.chars().take(32).collect();
+        ApiError::bad_request(format!(
+            "In the query, wait is {shown:?}: a length of time is such as \"30s\" ({error})"
+        ))
+    })?;
+    Ok(axum::Json(manager.endpoints(name, after, wait.min(LONGEST_WAIT)).await?))
 }
 
 /// Changes how many tasks a replicated service has.

@@ -22,6 +22,7 @@ pub mod tell;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::model::container::{Container, Owner};
@@ -200,6 +201,15 @@ impl Host {
     /// Its tasks, by ID.
     pub fn slots(&self) -> impl Iterator<Item = &Slot> {
         self.slots.values()
+    }
+
+    /// Where the containers of its tasks are that run, on a network of the engine.
+    pub fn addresses(&self) -> BTreeMap<TaskId, IpAddr> {
+        let address = |slot: &Slot| {
+            let container = slot.record.observed.container.clone()?;
+            Some((slot.id(), self.containers.get(&(slot.id(), container))?.address?))
+        };
+        self.slots.values().filter_map(address).collect()
     }
 
     /// One of its tasks.

@@ -1,5 +1,6 @@
 //! A service in JSON: what a user wants of it, how far it is, and its versions.
 
+mod endpoints;
 mod input;
 
 use std::collections::BTreeMap;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
 
+pub use self::endpoints::Endpoints;
 pub use self::input::{PolicyInput, PortInput, ScaleInput, ServiceInput, SteerInput};
 use super::submission::TaskInput;
 use crate::model::service::{

@@ -122,6 +122,7 @@ async fn the_document_of_the_api_lists_every_route_and_every_route_is_there() {
         "PUT /services/{name}",
         "DELETE /services/{name}",
         "GET /services/{name}/versions",
+        "GET /services/{name}/endpoints",
         "POST /services/{name}/scale",
         "POST /services/{name}/rollback",
         "POST /services/{name}/rollout",
@@ -165,7 +166,7 @@ async fn the_document_of_the_api_lists_every_route_and_every_route_is_there() {
 async fn the_document_names_every_field_that_can_be_sent() {
     /// What only orc knows, and ignores when it is sent.
     const READ_ONLY: &str = "ContainerID StartsAt FinishedAt CreatedAt UpdatedAt RestartCount HostPorts Node Attempt \
-        ExitCode Health Message Service Slot";
+        ExitCode Health Ready ReadySince NotReady Message Service Slot";
     let orc = TestOrc::start().await;
     let document = orc.get("/openapi.json").await;
     let fields = |schema: &str| {

@@ -338,6 +338,7 @@ fn the_table_says_what_was_decided() {
         PUT /services/{name}: Role(Operate)
         DELETE /services/{name}: Role(Operate)
         GET /services/{name}/versions: Role(Read)
+        GET /services/{name}/endpoints: Role(Read)
         POST /services/{name}/scale: Role(Operate)
         POST /services/{name}/rollback: Role(Operate)
         POST /services/{name}/rollout: Role(Operate)

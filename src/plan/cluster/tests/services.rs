@@ -489,9 +489,9 @@ fn a_task_that_is_to_stay_after_all_gets_connections_again() {
 fn a_port_is_of_one_service() {
     let mut world = World::with_workers(1);
     world.set(Expected::Absent, &with_port(replicated("good", 1))).unwrap();
-    let word = Word { service: "other".parse().unwrap(), ..world.word(Expected::Absent) };
+    let others = Word { service: "other".parse().unwrap(), ..world.word(Expected::Absent) };
     let spec = Box::new(with_port(replicated("good", 1)));
-    let refused = world.change(ServiceChange::Set { word, spec }).unwrap_err();
+    let refused = world.change(ServiceChange::Set { word: others, spec }).unwrap_err();
     assert_eq!(
         refused.to_string(),
         "the port 8080/tcp is the service web's on every node: publish another one"
