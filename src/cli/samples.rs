@@ -79,7 +79,7 @@ pub(super) fn service(fields: &Value) -> Service {
         json!({ "State": "pending", "Ready": false, "Node": "", "Message": "no node has 2 GiB left" });
     let mut service = json!({
         "Name": "web", "Mode": "replicated", "Replicas": 3, "Task": { "Image": "nginx:1.29" }, "Update": policy,
-        "Rollback": policy, "Labels": {}, "Version": 3, "Stable": 3, "Rollout": rollout,
+        "Rollback": policy, "Labels": {}, "Version": 3, "By": "orc", "Why": "because", "Stable": 3, "Rollout": rollout,
         "Tasks": [task(1, json!({})), task(2, waiting)],
         "CreatedAt": "2026-11-22T07:20:00Z", "UpdatedAt": "2026-11-22T07:27:00Z",
     });

@@ -117,7 +117,8 @@ fn verdict(service: &Service, awaited: u64) -> Verdict {
     let is_another = *version != awaited;
     match rollout.state.as_str() {
         "settled" | "complete" if is_another => {
-            Verdict::Failed(format!("{name} is at version {version} and not at {awaited} ({message})"))
+            let (by, why) = (words::plain(&service.by), words::plain(&service.why));
+            Verdict::Failed(format!("{name} is at version {version} and not at {awaited}, by {by}: {why}"))
         }
         "settled" => Verdict::Done(format!(
             "{name} runs version {version} in {} of {} slots",

@@ -56,6 +56,14 @@ pub struct ServiceInput {
     pub version: Option<IgnoredAny>,
     /// Ignored.
     #[serde(skip_serializing)]
+    #[schema(value_type = Option<String>)]
+    pub by: Option<IgnoredAny>,
+    /// Ignored.
+    #[serde(skip_serializing)]
+    #[schema(value_type = Option<String>)]
+    pub why: Option<IgnoredAny>,
+    /// Ignored.
+    #[serde(skip_serializing)]
     #[schema(value_type = Option<u64>)]
     pub stable: Option<IgnoredAny>,
     /// Ignored.

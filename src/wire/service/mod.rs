@@ -29,6 +29,10 @@ pub struct Service {
     pub wanted: Wanted,
     /// The number of the version that is wanted: also the `ETag`.
     pub version: u64,
+    /// Who made that version, in words.
+    pub by: String,
+    /// Why, in words.
+    pub why: String,
     /// The last version that was healthy in every slot; null = none was.
     pub stable: Option<u64>,
     /// How far it is on the way to the wanted version.
@@ -167,6 +171,8 @@ impl Service {
             name: service.name.to_string(),
             wanted: Wanted::from(&service.wanted().spec),
             version: service.wanted().number,
+            by: service.wanted().by.clone(),
+            why: service.wanted().why.clone(),
             stable: service.stable,
             rollout: Rollout::new(service, progress, &tasks),
             tasks,
