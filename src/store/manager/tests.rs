@@ -1,5 +1,7 @@
 //! Every method of the manager's store and every rule of its schema, on real files.
 
+mod services;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
