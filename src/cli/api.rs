@@ -245,6 +245,16 @@ impl Api {
         self.client.delete(&format!("/services/{name}"), DEADLINE).await
     }
 
+    /// Removes a service of this version; of any where there is none.
+    pub(super) async fn remove_version(
+        &self,
+        name: &ServiceName,
+        version: Option<u64>,
+    ) -> Result<(), ClientError> {
+        let client = version.map_or_else(|| self.client.clone(), |version| self.client.matching(version));
+        client.delete(&format!("/services/{name}"), DEADLINE).await
+    }
+
     /// The versions of a service, oldest first.
     pub(super) async fn versions(&self, name: &ServiceName) -> Result<Vec<Version>, ClientError> {
         self.client.get(&format!("/services/{name}/versions"), DEADLINE).await

@@ -6,6 +6,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use super::ca::CaArgs;
 use super::context::ContextCommand;
+use super::deploy::{DeployArgs, PlanArgs};
 use super::events::EventsArgs;
 use super::inspect::InspectArgs;
 use super::login::LoginArgs;
@@ -62,6 +63,10 @@ pub(super) enum Command {
     Why(WhyArgs),
     /// Print all that is known of a task, as JSON
     Inspect(InspectArgs),
+    /// Deploy a Compose project: its services, compared with what runs, and applied
+    Deploy(Box<DeployArgs>),
+    /// Tell what `orc deploy` would change, field by field
+    Plan(Box<PlanArgs>),
     /// Declare services, change them without downtime, and see how far that is
     #[command(subcommand)]
     Service(ServiceCommand),
@@ -89,7 +94,7 @@ pub(super) enum Command {
 /// The commands by what they are about.
 const GROUPS: &[(&str, &[&str])] = &[
     ("Tasks", &["run", "ps", "stop", "logs", "events", "why", "inspect"]),
-    ("Services", &["service"]),
+    ("Services", &["deploy", "plan", "service"]),
     ("Cluster", &["nodes", "node", "rebalance", "token", "ca", "state"]),
     ("Managers elsewhere", &["login", "context"]),
     ("Server roles", &["manager", "worker"]),

@@ -19,6 +19,9 @@ pub(super) enum CliError {
     /// Ctrl-C ended the wait for something that goes on; exit code 130, the shells' own for it.
     #[error("{0}")]
     Interrupted(String),
+    /// A plan that would change something; a quiet end, exit code 2.
+    #[error("there is something to change")]
+    Changes,
     /// Nobody reads the output any more, as after `| head`: a quiet end, exit code 0.
     #[error("nobody reads the output")]
     ReaderGone,
@@ -29,6 +32,7 @@ impl CliError {
     pub(super) fn tell(&self) -> ExitCode {
         let code = match self {
             Self::ReaderGone => return ExitCode::SUCCESS,
+            Self::Changes => return ExitCode::from(2),
             Self::Failed(_) => 1,
             Self::Usage(_) => 2,
             Self::Interrupted(_) => 130,

@@ -7,6 +7,7 @@ mod args;
 mod ca;
 mod context;
 mod contexts;
+mod deploy;
 mod error;
 mod events;
 mod find;
@@ -81,6 +82,8 @@ fn execute(cli: Cli, environment: &Environment) -> Result<(), CliError> {
         Some(Command::Why(args)) => client(why::execute(args, environment)),
         Some(Command::Nodes(args)) => client(nodes::execute(args, environment)),
         Some(Command::Node(command)) => client(node::execute(command, environment)),
+        Some(Command::Deploy(args)) => client(deploy::execute(*args, environment)),
+        Some(Command::Plan(args)) => client(deploy::foresee(*args, environment)),
         Some(Command::Service(command)) => client(service::execute(command, environment)),
         Some(Command::Rebalance(args)) => client(rebalance::execute(args, environment)),
         Some(Command::Ca(args)) => client(ca::execute(args, environment)),

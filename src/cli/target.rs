@@ -1,5 +1,6 @@
 //! Which manager a command speaks with.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::{IpAddr, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -44,6 +45,14 @@ impl Environment {
     /// A variable, when it is set and is text.
     pub(super) fn variable(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known == name).and_then(|(_, value)| value.to_str())
+    }
+
+    /// All of them that are texts.
+    pub(super) fn texts(&self) -> BTreeMap<String, String> {
+        let text = |(name, value): &(OsString, OsString)| {
+            Some((name.to_str()?.to_owned(), value.to_str()?.to_owned()))
+        };
+        self.0.iter().filter_map(text).collect()
     }
 
     /// Where logins are kept; `None` = this user has no place for them.

@@ -11,13 +11,14 @@ struct Layer {
 
 /// What a manager and a worker are made of; neither knows the other.
 const PARTS: &[&str] = &[
-    "model", "plan", "store", "engine", "wire", "trust", "serve", "client", "settings", "clock", "spelling",
+    "model", "plan", "store", "engine", "wire", "trust", "serve", "client", "ingress", "settings", "clock",
+    "spelling",
 ];
 
 /// The parts and both roles.
 const ROLES: &[&str] = &[
-    "model", "plan", "store", "engine", "wire", "trust", "serve", "client", "settings", "clock", "spelling",
-    "manager", "worker",
+    "model", "plan", "store", "engine", "wire", "trust", "serve", "client", "ingress", "settings", "clock",
+    "spelling", "manager", "worker",
 ];
 
 const LAYERS: &[Layer] = &[
@@ -31,6 +32,7 @@ const LAYERS: &[Layer] = &[
     Layer { name: "wire", may_know: &["model", "spelling"] },
     Layer { name: "settings", may_know: &["model", "spelling"] },
     Layer { name: "compose", may_know: &["spelling"] },
+    Layer { name: "deploy", may_know: &["model", "wire", "compose"] },
     Layer { name: "trust", may_know: &["model"] },
     Layer { name: "ingress", may_know: &["model", "tcp"] },
     Layer { name: "client", may_know: &["model", "wire", "trust", "clock", "tcp"] },
@@ -42,7 +44,7 @@ const LAYERS: &[Layer] = &[
         name: "cli",
         may_know: &[
             "model", "plan", "engine", "wire", "trust", "serve", "client", "settings", "clock", "spelling",
-            "compose", "roles",
+            "compose", "deploy", "roles",
         ],
     },
 ];
@@ -80,7 +82,7 @@ const IMPURE: &[(&str, &str)] = &[
     ("Local::now", "it never asks the time: take `Now` as an argument"),
 ];
 
-const PURE: &[&str] = &["model", "plan"];
+const PURE: &[&str] = &["model", "plan", "deploy"];
 
 pub(crate) fn breaches(sources: &[Source]) -> Vec<String> {
     sources.iter().flat_map(breaches_of).collect()

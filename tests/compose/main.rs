@@ -4,5 +4,6 @@ mod errors;
 mod files;
 mod joining;
 mod long_and_short;
+mod planned;
 mod stacks;
 mod table;

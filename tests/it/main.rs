@@ -9,6 +9,8 @@ mod contract;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod deploy;
+#[cfg(test)]
 mod engine_conformance;
 #[cfg(test)]
 mod engine_lost_answers;

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
+pub(super) use self::settle::{Verdict, line, verdict};
+pub(super) use self::update::without_nulls;
 use super::api::Api;
 use super::error::CliError;
 use super::target::{Environment, Target};

@@ -20,7 +20,7 @@ const LAST_LINES: u64 = 10;
 
 /// How a service stands.
 #[derive(Debug, PartialEq, Eq)]
-enum Verdict {
+pub(in crate::cli) enum Verdict {
     /// It goes on.
     Waiting,
     /// It is what it should be; in words.
@@ -111,7 +111,7 @@ async fn follow(api: &Api, first: Service, progress: &Progress) -> Result<(Servi
 }
 
 /// What the way to the version `awaited` has come to.
-fn verdict(service: &Service, awaited: u64) -> Verdict {
+pub(in crate::cli) fn verdict(service: &Service, awaited: u64) -> Verdict {
     let Service { name, version, rollout, .. } = service;
     let message = words::plain(&rollout.message);
     let is_another = *version != awaited;
@@ -138,7 +138,7 @@ fn verdict(service: &Service, awaited: u64) -> Verdict {
 }
 
 /// How far it is, in words.
-pub(super) fn line(service: &Service) -> String {
+pub(in crate::cli) fn line(service: &Service) -> String {
     let Service { name, version, rollout, .. } = service;
     let message = words::plain(&rollout.message);
     let comma = if message.is_empty() { "" } else { "; " };

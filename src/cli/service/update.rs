@@ -206,7 +206,7 @@ fn changed(before: &Service, args: &UpdateArgs) -> Result<ServiceInput, CliError
 }
 
 /// What is not said is not sent.
-pub(super) fn without_nulls(input: &ServiceInput) -> Result<Value, CliError> {
+pub(in crate::cli) fn without_nulls(input: &ServiceInput) -> Result<Value, CliError> {
     let mut value = serde_json::to_value(input).map_err(std::io::Error::from)?;
     if let Some(Value::Object(task)) = value.get_mut("Task") {
         task.retain(|_, value| !value.is_null());

@@ -32,6 +32,17 @@ pub enum Condition {
     CompletedSuccessfully,
 }
 
+impl Condition {
+    /// Its word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Started => "service_started",
+            Self::Healthy => "service_healthy",
+            Self::CompletedSuccessfully => "service_completed_successfully",
+        }
+    }
+}
+
 const CONDITIONS: &[(&str, Condition)] = &[
     ("service_started", Condition::Started),
     ("service_healthy", Condition::Healthy),

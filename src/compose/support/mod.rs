@@ -17,7 +17,7 @@ use crate::spelling::resembling;
 /// What becomes of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Support {
-    /// It is done as the specification says.
+    /// It is read as the specification says, and handed on; `deploy` tells of values that services cannot have.
     Honoured,
     /// It is not done; the text says what happens instead.
     Warned(&'static str),

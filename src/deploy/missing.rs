@@ -1,0 +1,220 @@
+//! What of a project orc's services cannot do yet: a table of keys, with what happens instead.
+//!
+//! Rows speak of values, not of keys alone: `privileged: false` asks for nothing.
+
+use super::note::{Fate, Note, Scope};
+use crate::compose::service::isolation::Namespace;
+use crate::compose::service::network::NetworkMode;
+use crate::compose::{Project, Service};
+use Fate::{Refused, Warned};
+
+/// One thing that a service may ask for in vain.
+struct Row {
+    key: &'static str,
+    fate: Fate,
+    /// Whether the service asks for it.
+    asks: fn(&Service) -> bool,
+    says: &'static str,
+}
+
+const fn warned(key: &'static str, asks: fn(&Service) -> bool, says: &'static str) -> Row {
+    Row { key, fate: Warned, asks, says }
+}
+
+const fn refused(key: &'static str, asks: fn(&Service) -> bool, says: &'static str) -> Row {
+    Row { key, fate: Refused, asks, says }
+}
+
+const FILES: &str = "containers get no such files yet; put it into the image or a volume, or take it out";
+const NAMESPACE: &str =
+    "containers keep to themselves: none sees the processes or the memory of another or of its node";
+const DEVICES: &str = "containers get no devices of their node; take it out to run without";
+const NAMES: &str = "containers ask the name servers of their node's engine, and no others";
+
+const ROWS: &[Row] = &[
+    // What a container must not do without being told: it would not work, or work on what it should not.
+    refused("configs", |service| !service.configs.is_empty(), FILES),
+    refused("secrets", |service| !service.secrets.is_empty(), FILES),
+    refused("privileged", |service| service.isolation.privileged, "no container has all rights on its node"),
+    refused(
+        "cap_add",
+        asks_for_rights,
+        "containers have no capability but the nine that ordinary images need",
+    ),
+    refused("devices", |service| !service.isolation.devices.is_empty(), DEVICES),
+    refused("device_cgroup_rules", |service| !service.isolation.device_cgroup_rules.is_empty(), DEVICES),
+    refused("gpus", |service| !service.resources.reservations.devices.is_empty(), DEVICES),
+    refused("pid", |service| shares(service.isolation.pid.as_ref().map(|pid| &pid.value)), NAMESPACE),
+    refused("ipc", |service| shares(service.isolation.ipc.as_ref().map(|ipc| &ipc.value)), NAMESPACE),
+    refused(
+        "sysctls",
+        |service| !service.isolation.sysctls.is_empty(),
+        "kernel parameters are the engine's; set them on the node, or take them out",
+    ),
+    refused(
+        "network_mode",
+        |service| {
+            matches!(
+                service.networking.mode,
+                NetworkMode::Host(_) | NetworkMode::Service(_) | NetworkMode::None
+            )
+        },
+        "every container has a network of its own on the bridge of its node; publish what others should reach under \
+         `ports`",
+    ),
+    // What it can do without.
+    warned(
+        "depends_on",
+        |service| !service.depends_on.is_empty(),
+        "it holds while `orc deploy` runs, which waits before it applies the next; later restarts wait for nobody",
+    ),
+    warned(
+        "networks",
+        |service| !service.networking.networks.keys().all(|name| name == "default"),
+        "it is not attached: containers are on the bridge of their node, where none finds another by its name",
+    ),
+    warned(
+        "container_name",
+        |service| service.container_name.is_some(),
+        "containers have the names of their tasks",
+    ),
+    warned(
+        "platform",
+        |service| service.platform.is_some(),
+        "the engine of the node takes the image for its own platform; constrain the placement to nodes that have it",
+    ),
+    warned(
+        "hostname",
+        |service| service.networking.hostname.is_some(),
+        "a container is called by its identifier",
+    ),
+    warned("domainname", |service| service.networking.domainname.is_some(), "containers have no domain"),
+    warned("dns", |service| !service.networking.dns.is_empty(), NAMES),
+    warned("dns_search", |service| !service.networking.dns_search.is_empty(), NAMES),
+    warned("dns_opt", |service| !service.networking.dns_opt.is_empty(), NAMES),
+    warned(
+        "extra_hosts",
+        |service| !service.networking.extra_hosts.is_empty(),
+        "containers know no further names; use addresses, or a name server that knows them",
+    ),
+    warned(
+        "command",
+        |service| service.process.command.as_ref().is_some_and(Vec::is_empty),
+        "an empty list is taken for none: the image's arguments stay",
+    ),
+    warned(
+        "entrypoint",
+        |service| service.process.entrypoint.as_ref().is_some_and(Vec::is_empty),
+        "an empty list is taken for none: the image's program stays",
+    ),
+    warned(
+        "init",
+        |service| service.process.init == Some(true),
+        "no init is added; the image's program is the first",
+    ),
+    warned("stdin_open", |service| service.process.stdin_open, "standard input is closed"),
+    warned("tty", |service| service.process.tty, "there is no terminal; `orc logs` shows what is written"),
+    warned(
+        "group_add",
+        |service| !service.process.group_add.is_empty(),
+        "its process has no further groups; say one behind the user, as in `user: \"1000:44\"`",
+    ),
+    warned("read_only", |service| service.isolation.read_only, "its root file system can be written"),
+    warned(
+        "cap_drop",
+        |service| !service.isolation.cap_drop.is_empty(),
+        "containers keep nine capabilities, the same for all, and none beyond",
+    ),
+    warned(
+        "security_opt",
+        |service| {
+            service.isolation.security_opt.iter().any(|option| !option.starts_with("no-new-privileges"))
+        },
+        "containers keep the engine's own profiles, and never gain privileges",
+    ),
+    warned(
+        "shm_size",
+        |service| service.isolation.shm_size.is_some(),
+        "/dev/shm has Docker's 64 MiB; a `tmpfs` mount elsewhere has no such limit",
+    ),
+    warned(
+        "ulimits",
+        |service| !service.isolation.ulimits.is_empty(),
+        "limits of processes are the engine's own",
+    ),
+    warned(
+        "logging",
+        |service| service.logging.is_some(),
+        "output goes where the engine of the node keeps it, 100 MB of each container; `orc logs` shows it",
+    ),
+];
+
+/// As `engine` leaves them to every container.
+const USUAL_RIGHTS: &[&str] = &[
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "NET_BIND_SERVICE",
+    "SETGID",
+    "SETUID",
+    "SYS_CHROOT",
+];
+
+fn asks_for_rights(service: &Service) -> bool {
+    let usual = |right: &String| USUAL_RIGHTS.contains(&right.trim_start_matches("CAP_"));
+    !service.isolation.cap_add.iter().all(usual)
+}
+
+fn shares(namespace: Option<&Namespace>) -> bool {
+    matches!(namespace, Some(Namespace::Host | Namespace::Service(_)))
+}
+
+/// Tells what a service asks for in vain.
+pub(super) fn of_service(scope: &mut Scope<'_>) {
+    let service = scope.service;
+    for row in ROWS.iter().filter(|row| (row.asks)(service)) {
+        let key = match row.key {
+            "gpus" if !scope.says("gpus") => "deploy.resources.reservations.devices",
+            key => key,
+        };
+        let at = scope.place_of(key);
+        scope.tell(key, &at, row.fate, row.says.to_owned());
+    }
+}
+
+/// Tells what the project as a whole asks for in vain.
+pub(super) fn of_project(project: &Project, notes: &mut Vec<Note>) {
+    let mut tell = |at: &crate::compose::Place, key: String, fate, says: &str| {
+        notes.push(Note { at: at.clone(), key, fate, says: says.to_owned() });
+    };
+    for (key, network) in &project.networks {
+        if let Some(at) = &network.at {
+            let says = "no network is made: containers are on the bridge of their node, from which they reach \
+                        published ports";
+            tell(at, format!("networks.{key}"), Warned, says);
+        }
+    }
+    let in_default = |service: &&Service| service.networking.networks.contains_key("default");
+    let mut others = project.services.values().filter(in_default);
+    if let (Some(first), Some(_)) = (others.next(), others.next()) {
+        let says = "services of a project have no network in common: none finds another by its name; they reach each \
+                    other by published ports";
+        tell(first.place_of("image"), "networks.default".to_owned(), Warned, says);
+    }
+    for (key, volume) in &project.volumes {
+        let key = format!("volumes.{key}");
+        let is_elsewhere =
+            !volume.driver_opts.is_empty() || volume.driver.as_ref().is_some_and(|name| name != "local");
+        if is_elsewhere {
+            let says = "volumes are directories of the nodes' engines, made by the driver `local` without options; \
+                        make this one on every node, and say `external: true`";
+            tell(&volume.at, key, Refused, says);
+        } else {
+            let says = "every node has a volume of this name for itself: a task that goes to another node finds what \
+                        is there; a constraint keeps it on one";
+            tell(&volume.at, key, Warned, says);
+        }
+    }
+}
