@@ -57,7 +57,7 @@ async fn a_service_comes_back_as_it_was_with_all_its_versions() {
     let written = service(5);
     fixture.store.commit(&whole(&written)).await.unwrap();
     let mut fixture = fixture.reopen().await;
-    assert_eq!(fixture.store.load().await.unwrap().services, [written.clone()]);
+    assert_eq!(fixture.store.load().await.unwrap().services, std::slice::from_ref(&written));
 
     let mut later = Service { stable: Some(5), is_paused: false, ..written };
     later.versions.remove(&2);
@@ -65,7 +65,7 @@ async fn a_service_comes_back_as_it_was_with_all_its_versions() {
         Batch { services: vec![later.clone()], pruned: vec![(later.name.clone(), 2)], ..Batch::default() };
     fixture.store.commit(&batch).await.unwrap();
     let mut fixture = fixture.reopen().await;
-    assert_eq!(fixture.store.load().await.unwrap().services, [later.clone()]);
+    assert_eq!(fixture.store.load().await.unwrap().services, std::slice::from_ref(&later));
 
     // One that is made anew under the name of one that went has nothing of it.
     let anew = Service::new(later.name.clone(), version(1, "b:1"));
