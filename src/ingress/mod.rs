@@ -1,7 +1,7 @@
 //! A service's stable port: accepts connections on this node and hands each to a ready task, whatever becomes of tasks.
 //!
-//! Told what is ready by a table ([`Table`]) and knowing nothing else of services. Read [`ports`] for what is listened on,
-//! [`reach`] for the way to a task, [`pump`] for how bytes get there.
+//! Told what is ready by a table ([`Table`]) and knowing nothing else of services. Read `ports` for what is listened on,
+//! `reach` for the way to a task, `pump` for how bytes get there.
 
 mod accept;
 mod balance;

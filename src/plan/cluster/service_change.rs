@@ -4,7 +4,7 @@ use crate::model::id::TaskId;
 use crate::model::service::{ServiceName, ServiceSpec, Slot};
 use crate::model::time::Timestamp;
 
-/// One change of a service: a user's word, or a decision of [`super::rollouts`].
+/// One change of a service: a user's word, or a decision of `plan::cluster::rollouts`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ServiceChange {
     /// A user wants a service to be so.
