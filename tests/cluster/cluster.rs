@@ -174,7 +174,7 @@ impl Cluster {
         found.unwrap()["State"].as_str().unwrap().to_owned()
     }
 
-    /// Runs a task, with what `more` says of it, and waits until its container is live; its ID and its node.
+    /// Runs a task, with what `more` says of it, and waits until it runs, and the manager knows that; its ID and its node.
     pub(crate) async fn run(&self, name: &str, more: Value) -> (String, &'static str) {
         let mut task = json!({
             "Name": name, "Image": "orc-test/busybox:latest",
@@ -187,6 +187,9 @@ impl Cluster {
         let seen = Fault::now()
             .within(PATIENCE, "the task runs", look, |seen: &Seen| !seen.places(&id).is_empty())
             .await;
+        // The engine knows first: what is done next may need a manager that knows it, too.
+        let task = async || self.get(&format!("/tasks/{id}")).await;
+        Fault::now().within(PATIENCE, "the manager knows", task, |task: &Value| task["State"] == 2).await;
         (id.clone(), seen.places(&id)[0])
     }
 
