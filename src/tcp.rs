@@ -25,6 +25,13 @@ pub fn resend_soon(socket: impl AsFd) -> io::Result<()> {
     Ok(sockopt::set_tcp_thin_linear_timeouts(socket, true)?)
 }
 
+/// Sends as much as gets through and halves that with each loss (RFC 5681), whatever this machine's other connections do.
+/// BBR, which many are set to use, takes losses for nothing: a long output over a slow cable then leaves so little room
+/// in its queue that no question gets through for a whole lease.
+pub fn give_way(socket: impl AsFd) -> io::Result<()> {
+    Ok(sockopt::set_tcp_congestion(socket, "reno")?)
+}
+
 /// Lets a connection fail when its peer has acknowledged nothing for `longest`, be it data or the question whether it is
 /// there. A peer that is there and takes nothing in counts as silent, too.
 pub fn fail_in_silence(socket: impl AsFd, longest: Duration) -> io::Result<()> {

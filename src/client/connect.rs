@@ -32,6 +32,8 @@ pub(super) struct Connector {
     tls: Option<Arc<ClientConfig>>,
     /// Where the server may be. Whoever is at one of them is believed by its certificate, and not by its name (ADR 8).
     places: Places,
+    /// Whether what is sent gives way to others on the same cable.
+    gives_way: bool,
 }
 
 impl Connector {
@@ -46,7 +48,12 @@ impl Connector {
         tcp.set_keepalive_interval(Some(MAX_SILENCE / 3));
         tcp.set_keepalive_retries(Some(3));
         tcp.set_tcp_user_timeout(Some(2 * MAX_SILENCE));
-        Self { tcp, tls, places }
+        Self { tcp, tls, places, gives_way: false }
+    }
+
+    /// One whose connections give way to all others.
+    pub(super) fn giving_way(self) -> Self {
+        Self { gives_way: true, ..self }
     }
 }
 
@@ -95,7 +102,11 @@ impl Connector {
         let secured = place.scheme_str() == Some("https");
         let host = place.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
         let connected = self.tcp.call(place).await?;
-        tcp::resend_soon(connected.inner())?;
+        if self.gives_way {
+            tcp::give_way(connected.inner())?;
+        } else {
+            tcp::resend_soon(connected.inner())?;
+        }
         if !secured {
             return Ok(Stream::Plain(connected));
         }

@@ -44,6 +44,9 @@ const MAX_IDLE: Duration = Duration::from_secs(5);
 
 type Body = UnsyncBoxBody<Bytes, Infallible>;
 
+/// Connections that are kept for the next request.
+type Pool = legacy::Client<Connector, Body>;
+
 /// Asks one server. Clones share its connections.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -51,11 +54,31 @@ pub struct Client {
     base: String,
     /// Where the server may be.
     places: Places,
-    http: legacy::Client<Connector, Body>,
+    pools: Arc<Pools>,
     /// What the header `Authorization` says; marked as a secret.
     authorization: Option<HeaderValue>,
     /// What the header `If-Match` says.
     if_match: Option<HeaderValue>,
+}
+
+/// The connections of a client and its clones.
+#[derive(Debug)]
+struct Pools {
+    questions: Pool,
+    /// For what is long and can wait, and must not keep questions from getting through.
+    outputs: Pool,
+}
+
+impl Pools {
+    fn new(tls: Option<Arc<ClientConfig>>, places: &Places) -> Arc<Self> {
+        // hyper's only repetition stays on: it is of requests of which not a byte has left, when a kept connection turns
+        // out to be closed.
+        let mut pool = legacy::Client::builder(TokioExecutor::new());
+        pool.pool_idle_timeout(MAX_IDLE).pool_timer(TokioTimer::new());
+        let connector = Connector::new(tls, places.clone());
+        let outputs = pool.build(connector.clone().giving_way());
+        Arc::new(Self { questions: pool.build(connector), outputs })
+    }
 }
 
 impl Client {
@@ -65,13 +88,14 @@ impl Client {
     pub fn new(base: &str) -> Result<Self, InvalidBase> {
         let places = Places::parse(base)?;
         let base = places.first().to_owned();
-        Ok(Self { base, http: pool(None, places.clone()), places, authorization: None, if_match: None })
+        let pools = Pools::new(None, &places);
+        Ok(Self { base, places, pools, authorization: None, if_match: None })
     }
 
     /// One that speaks TLS like this. It has connections of its own.
     #[must_use = "this is another one"]
     pub fn believing(self, tls: Arc<ClientConfig>) -> Self {
-        Self { http: pool(Some(tls), self.places.clone()), ..self }
+        Self { pools: Pools::new(Some(tls), &self.places), ..self }
     }
 
     /// One that shows this token.
@@ -154,7 +178,7 @@ impl Client {
         deadline: Duration,
     ) -> Result<impl Stream<Item = Result<Bytes, ClientError>> + Send + use<>, ClientError> {
         let request = self.request(Method::GET, path, Full::default().boxed_unsync())?;
-        let asking = async { self.admit(self.ask(request).await?).await };
+        let asking = async { self.admit(self.ask(&self.pools.questions, request).await?).await };
         let client = self.clone();
         let response = self.within(deadline, asking).await?;
         let pieces = response.into_body().into_data_stream();
@@ -170,7 +194,7 @@ impl Client {
     ) -> Result<(), ClientError> {
         let frames = pieces.map(|piece| Ok(Frame::data(piece)));
         let request = self.request(Method::POST, path, StreamBody::new(frames).boxed_unsync())?;
-        self.admit(self.ask(request).await?).await.map(drop)
+        self.admit(self.ask(&self.pools.outputs, request).await?).await.map(drop)
     }
 
     async fn call<T: DeserializeOwned>(
@@ -196,7 +220,7 @@ impl Client {
             request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
         let asking = async {
-            let mut response = self.admit(self.ask(request).await?).await?;
+            let mut response = self.admit(self.ask(&self.pools.questions, request).await?).await?;
             let headers = std::mem::take(response.headers_mut());
             Ok((headers, self.collect(response).await?))
         };
@@ -224,9 +248,8 @@ impl Client {
         request.body(body).map_err(|error| self.not_sent(&error))
     }
 
-    async fn ask(&self, request: Request<Body>) -> Result<Response<Incoming>, ClientError> {
-        self.http
-            .request(request)
+    async fn ask(&self, pool: &Pool, request: Request<Body>) -> Result<Response<Incoming>, ClientError> {
+        pool.request(request)
             .await
             .map_err(|error| if error.is_connect() { self.not_sent(&error) } else { self.broke_off(&error) })
     }
@@ -274,16 +297,6 @@ fn clocks_apart(headers: &HeaderMap) -> Option<String> {
     let theirs = DateTime::parse_from_rfc2822(date).ok()?.timestamp_millis();
     let apart = skew::apart(Timestamp::from_millis(theirs), Clock.now().wall)?;
     Some(format!("the clock of the server is {apart} the clock of this machine"))
-}
-
-/// Connections that are kept for the next request.
-fn pool(tls: Option<Arc<ClientConfig>>, places: Places) -> legacy::Client<Connector, Body> {
-    // hyper's only repetition stays on: it is of requests of which not a byte has left, when a kept connection turns out
-    // to be closed.
-    legacy::Client::builder(TokioExecutor::new())
-        .pool_idle_timeout(MAX_IDLE)
-        .pool_timer(TokioTimer::new())
-        .build(Connector::new(tls, places))
 }
 
 /// A text as one segment of a path: what is special there is escaped.
