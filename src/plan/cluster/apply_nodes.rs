@@ -145,6 +145,7 @@ impl Cluster {
         }
         let message = difference(&before, node);
         member.describe();
+        self.stir_services_of(name);
         self.unstick(name);
         self.dirty.nodes.insert(name.clone());
         self.fresh.append(&mut self.parked);

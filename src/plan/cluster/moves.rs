@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::change::Change;
+use super::rollouts::{is_handed_over, why_not_handed_over};
 use super::{Cluster, Member};
 use crate::model::node::{Availability, NodeState};
 use crate::model::spec::Failover;
@@ -109,7 +110,12 @@ pub(super) fn moves(cluster: &Cluster, pass: &mut Pass, now: Now) -> Vec<Change>
             if begun >= room {
                 break;
             }
-            let change = leave(task, member, why, pass);
+            let change = if why == Move::Drain && is_handed_over(cluster, task) {
+                let Some(why) = why_not_handed_over(cluster, task) else { continue };
+                Change::Immovable { task: task.id, why: format!("{}: {why}", plight(member, Move::Drain)) }
+            } else {
+                leave(task, member, why, pass)
+            };
             match &change {
                 Change::Immovable { why, .. } if cluster.stuck.get(&task.id) == Some(why) => {}
                 Change::Immovable { .. } => changes.push(change),
@@ -123,15 +129,20 @@ pub(super) fn moves(cluster: &Cluster, pass: &mut Pass, now: Now) -> Vec<Change>
     changes
 }
 
-/// How a task leaves its node.
-fn leave(task: &Task, member: &Member, why: Move, pass: &mut Pass) -> Change {
+/// How a task stands that cannot leave its node.
+fn plight(member: &Member, why: Move) -> String {
     let from = &member.node.name;
-    let id = task.id;
-    let plight = match why {
+    match why {
         Move::Lost => format!("{from} is not heard of, and it cannot run elsewhere"),
         Move::Drain => format!("cannot leave {from}, which is being drained"),
         Move::Rebalance => format!("cannot leave {from}"),
-    };
+    }
+}
+
+/// How a task leaves its node.
+fn leave(task: &Task, member: &Member, why: Move, pass: &mut Pass) -> Change {
+    let id = task.id;
+    let plight = plight(member, why);
     let stuck = |reason: &str| Change::Immovable { task: id, why: format!("{plight}: {reason}") };
     if task.pinned.is_some() {
         return stuck("it was posted to this node and may run on no other");

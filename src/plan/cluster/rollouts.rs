@@ -9,7 +9,7 @@ use super::services::{Managed, Trial};
 use super::{Cluster, Member};
 use crate::model::id::TaskId;
 use crate::model::node::{Availability, NodeState};
-use crate::model::service::{Job, Mode, Progress, Service, ServiceName, Slot, Stage};
+use crate::model::service::{Job, Mode, Order, Progress, Service, ServiceName, Slot, Stage};
 use crate::model::state::{Desired, State};
 use crate::model::task::Task;
 use crate::model::time::{Moment, Now};
@@ -156,7 +156,8 @@ impl<'a> Look<'a> {
         let instance = |(task, trial): (&Task, &Trial)| {
             let membership = task.membership.as_ref()?;
             let (slot, version) = (membership.slot.clone(), membership.version);
-            Some(Instance { task: task.id, slot, version, condition: condition(task, trial)? })
+            let (condition, must_leave) = (condition(task, trial)?, is_handed_over(self.cluster, task));
+            Some(Instance { task: task.id, slot, version, must_leave, condition })
         };
         self.tasks().filter_map(instance).collect()
     }
@@ -218,6 +219,35 @@ impl<'a> Look<'a> {
             |(task, _)| format!("{why}. {} says: {}", task.spec.name, task.message),
         )
     }
+}
+
+/// Whether another task takes the place of one whose node is being drained, elsewhere and first, as in a rollout: what is
+/// connected to it through a port of its service then ends before it does. Others move, and so do those of a service whose
+/// rollout may go no further now.
+pub(super) fn is_handed_over(cluster: &Cluster, task: &Task) -> bool {
+    let is_drained = |member: &Member| member.node.availability == Availability::Drain;
+    let leaves = task.node.as_ref().and_then(|node| cluster.nodes.get(node)).is_some_and(is_drained);
+    let service =
+        task.membership.as_ref().filter(|_| leaves).and_then(|its| cluster.services.get(&its.service));
+    service.is_some_and(|Managed { service, .. }| {
+        let spec = &service.wanted().spec;
+        !spec.ports.is_empty()
+            && matches!(spec.mode, Mode::Replicated(_))
+            && spec.order(service.policy()) == Order::StartFirst
+            && service.stage != Stage::Canary
+            && !service.is_paused
+    })
+}
+
+/// Why none takes the place of a task that is handed over yet; `None` = nothing is in the way.
+pub(super) fn why_not_handed_over(cluster: &Cluster, task: &Task) -> Option<String> {
+    let membership = task.membership.as_ref()?;
+    let others =
+        cluster.services.get(&membership.service)?.tasks.keys().filter_map(|id| cluster.tasks.get(id));
+    let in_its_slot =
+        |other: &&Task| other.membership.as_ref().is_some_and(|its| its.slot == membership.slot);
+    let mut waiting = others.filter(in_its_slot).filter(|other| other.state == State::Pending);
+    waiting.next().map(|other| other.message.clone()).filter(|why| !why.is_empty())
 }
 
 fn condition(task: &Task, trial: &Trial) -> Option<Condition> {

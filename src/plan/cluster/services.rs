@@ -137,6 +137,10 @@ impl Services {
         for id in leaving {
             managed.withdrawn.entry(*id).or_insert(Withdrawn::new(now));
         }
+        if !leaving.is_empty() {
+            // Whether it has connections changes without anything else.
+            self.restless.insert(name.clone());
+        }
     }
 
     /// Notes since which routes they get none.
@@ -248,7 +252,7 @@ impl Services {
         managed.looked_at = Some(now);
         let service = &managed.service;
         let is_on_its_way = !(service.is_settled() || service.is_paused) || service.desired == Desired::Stop;
-        if is_on_its_way || service.wanted().spec.mode == Mode::Global {
+        if is_on_its_way || service.wanted().spec.mode == Mode::Global || !managed.withdrawn.is_empty() {
             self.restless.insert(name.clone());
         } else {
             self.restless.remove(name);

@@ -60,6 +60,8 @@ pub struct Instance {
     pub slot: Slot,
     /// Of which version of the specification.
     pub version: u64,
+    /// Whether it has to leave where it is: one of the wanted version takes its place, as that of another version.
+    pub must_leave: bool,
     /// How it is.
     pub condition: Condition,
 }

@@ -44,7 +44,7 @@ impl<'a> SlotView<'a> {
             (!instance.is_ready(), Some(instance.version) != service.stable, instance.task)
         });
         let (mut new, mut old): (Vec<_>, Vec<_>) =
-            live.into_iter().partition(|instance| instance.version == service.wanted);
+            live.into_iter().partition(|instance| instance.version == service.wanted && !instance.must_leave);
         let surplus = new.drain(new.len().min(1)..).chain(old.drain(old.len().min(1)..)).collect();
         let (new, old) = (new.pop(), old.pop());
         let progress = new.map_or(Progress::OnTrial, |new| progress(new, service, now));
@@ -61,7 +61,11 @@ impl<'a> SlotView<'a> {
         let replaced = self.old.filter(|_| self.progress == Progress::Proven).zip(self.new);
         let replaced = replaced.map(|(old, new)| Step::Stop {
             task: old.task,
-            why: format!("version {} has taken its place", new.version),
+            why: if old.version == new.version {
+                "another has taken its place elsewhere".to_owned()
+            } else {
+                format!("version {} has taken its place", new.version)
+            },
         });
         let failed = self.new.filter(|_| self.progress == Progress::Failed && gate != Gate::Held);
         twins.chain(replaced).chain(failed.map(|new| Step::Discard { task: new.task })).collect()

@@ -63,7 +63,13 @@ impl World {
     fn start(&mut self, slot: Slot, version: u64) {
         let task = uuid::Uuid::from_u128(self.next).to_string().parse().unwrap();
         self.next += 1;
-        self.instances.push(Instance { task, slot, version, condition: Condition::Starting(self.now) });
+        self.instances.push(Instance {
+            task,
+            slot,
+            version,
+            must_leave: false,
+            condition: Condition::Starting(self.now),
+        });
     }
 
     fn all_become_ready(&mut self) {

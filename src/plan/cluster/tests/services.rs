@@ -1,6 +1,7 @@
 //! Services in a cluster whose workers do what they are told, unless a task's image is bad.
 
 use super::*;
+use crate::model::node::Availability;
 use crate::model::port::Port;
 use crate::model::service::ServicePort;
 use crate::model::service::{Job, Mode, OnFailure, Order, ServiceName, ServiceSpec, Stage, UpdatePolicy};
@@ -496,4 +497,52 @@ fn a_port_is_of_one_service() {
         refused.to_string(),
         "the port 8080/tcp is the service web's on every node: publish another one"
     );
+}
+
+impl World {
+    fn set_availability(&mut self, number: u8, availability: Availability) {
+        let patch = NodePatch { availability: Some(availability), ..NodePatch::default() };
+        self.apply(&Change::SetNode { node: worker(number), patch }).unwrap();
+    }
+
+    /// The nodes with tasks that run and are wanted.
+    fn places(&self) -> Vec<&NodeName> {
+        let tasks = self.cluster.tasks().filter(|task| task.desired == Desired::Run && task.is_ready());
+        tasks.filter_map(|task| task.node.as_ref()).collect()
+    }
+}
+
+#[test]
+fn a_task_behind_a_port_leaves_a_drained_node_once_another_is_ready_elsewhere() {
+    let mut world = World::with_workers(2);
+    world.set(Expected::Absent, &with_port(replicated("good", 2))).unwrap();
+    world.seconds(8);
+    let settled = world.service().clone();
+    world.set_availability(1, Availability::Drain);
+    for _ in 0..30 {
+        world.second(&[]);
+        assert!(world.ready() >= 2, "{:?}", world.live());
+    }
+    assert_eq!(world.places(), [&worker(2), &worker(2)]);
+    assert!(world.live().iter().any(|name| name.ends_with(".v1-2")), "{:?}", world.live());
+    assert_eq!((settled.stable, settled.failures), (world.service().stable, world.service().failures));
+}
+
+#[test]
+fn one_that_finds_no_other_place_stays_says_why_and_keeps_its_place_when_the_drain_is_taken_back() {
+    let mut world = World::with_workers(2);
+    let mut spec = with_port(replicated("good", 1));
+    let mut task = (*spec.task).clone();
+    task.placement.constraints = vec!["node.name==worker-1".parse().unwrap()];
+    spec.task = Arc::new(task);
+    world.set(Expected::Absent, &spec).unwrap();
+    world.seconds(4);
+    world.set_availability(1, Availability::Drain);
+    world.seconds(4);
+    assert_eq!(world.places(), [&worker(1)]);
+    let why: Vec<&String> = world.cluster.stuck().values().collect();
+    assert!(why[0].starts_with("cannot leave worker-1, which is being drained: "), "{why:?}");
+    world.set_availability(1, Availability::Active);
+    world.seconds(4);
+    assert_eq!((world.live(), world.places()), (vec!["web.1.v1"], vec![&worker(1)]));
 }
