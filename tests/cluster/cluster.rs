@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -121,6 +122,32 @@ impl Cluster {
         self.machines.within(MANAGER, &format!("ip address add {to}/24 dev br0"));
         self.manager = self.machines.start(MANAGER, &["manager", "--manager-host", &to]).await;
         self.client = administrator(&self.machines.dir(MANAGER), &to);
+    }
+
+    /// `kill -9` of the manager, which is started again at once.
+    pub(crate) async fn restart_manager(&mut self) {
+        self.manager.kill9();
+        let address = self.machines.address(MANAGER);
+        self.manager = self.machines.start(MANAGER, &["manager", "--manager-host", &address]).await;
+    }
+
+    /// Makes a service, or changes it from this version; the version that it has then.
+    pub(crate) async fn put(&self, name: &str, from: Option<u64>, service: &Value) -> u64 {
+        let client = from.map_or_else(|| self.client.clone(), |version| self.client.matching(version));
+        let path = format!("/services/{name}");
+        let put: Value = client.send("PUT".parse().unwrap(), &path, service, PATIENCE).await.unwrap();
+        put["Version"].as_u64().unwrap()
+    }
+
+    /// Says how a service's rollout goes on.
+    pub(crate) async fn steer(&self, name: &str, action: &str) {
+        let path = format!("/services/{name}/rollout");
+        let _: Value = self.client.post(&path, &json!({ "Action": action }), PATIENCE).await.unwrap();
+    }
+
+    /// Where a node listens on a port.
+    pub(crate) fn port_of(&self, node: &str, port: u16) -> SocketAddr {
+        (self.machines.address(node).parse::<IpAddr>().unwrap(), port).into()
     }
 
     /// Asks for a node to be taken out.

@@ -4,6 +4,9 @@
 //! that has joined by TLS. What runs is never taken from orc: the engines are asked, past any cut cable.
 
 #[cfg(test)]
+#[path = "../it/support/clients.rs"]
+mod clients;
+#[cfg(test)]
 mod cluster;
 #[cfg(test)]
 mod engine_faults;
@@ -32,6 +35,8 @@ mod patience;
 mod process;
 #[cfg(test)]
 mod rebalancing;
+#[cfg(test)]
+mod services;
 #[cfg(test)]
 mod silence;
 #[cfg(test)]

@@ -1,109 +1,22 @@
 //! The stable port of a service: what clients see of it while tasks come and go.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufStream};
-use tokio::net::TcpStream;
-use tokio::task::JoinHandle;
-use tokio_util::task::TaskTracker;
 
 use super::{look, put, quick, until_rollout};
+use crate::support::clients::{self, Clients};
 use crate::support::orc::{TestOrc, echo, with};
 use crate::support::patience::until;
 use crate::support::ports::free_ports;
 
-/// Requests that a kept connection carries before its client closes it, as proxies and browsers do.
-const KEPT: usize = 20;
-
-/// Between two requests of a client.
-const PAUSE: Duration = Duration::from_millis(5);
-
-/// No request takes so long.
-const LATE: Duration = Duration::from_secs(10);
-
-/// What clients have seen of a port.
-#[derive(Debug, Default)]
-struct Seen {
-    answers: usize,
-    failures: Vec<String>,
-}
-
-/// Clients that ask without a pause to speak of, until they are told to stop.
-struct Clients {
-    stop: Arc<AtomicBool>,
-    running: Vec<JoinHandle<Seen>>,
-}
-
-impl Clients {
-    /// Two that make a connection for each request, and two that keep theirs.
-    fn begin(port: u16) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let running =
-            [1, 1, KEPT, KEPT].map(|each| TaskTracker::new().spawn(client(port, each, stop.clone())));
-        Self { stop, running: running.into() }
-    }
-
-    async fn end(self) -> Seen {
-        self.stop.store(true, Ordering::Relaxed);
-        let mut all = Seen::default();
-        for client in self.running {
-            let seen = client.await.unwrap();
-            all.answers += seen.answers;
-            all.failures.extend(seen.failures);
-        }
-        all
-    }
-}
-
-async fn client(port: u16, each: usize, stop: Arc<AtomicBool>) -> Seen {
-    let mut seen = Seen::default();
-    while !stop.load(Ordering::Relaxed) {
-        match tokio::time::timeout(LATE, connection(port, each)).await {
-            Ok(Ok(answers)) => seen.answers += answers,
-            Ok(Err(error)) => seen.failures.push(error.to_string()),
-            Err(_) => seen.failures.push(format!("no answer within {LATE:?}")),
-        }
-    }
-    seen
-}
-
-/// So many requests over one connection.
-async fn connection(port: u16, requests: usize) -> std::io::Result<usize> {
-    let mut stream = BufStream::new(TcpStream::connect(("127.0.0.1", port)).await?);
-    for _ in 0..requests {
-        environment(&mut stream).await?;
-        tokio::time::sleep(PAUSE).await;
-    }
-    Ok(requests)
-}
-
-/// What a task says that its environment is.
-async fn environment(stream: &mut BufStream<TcpStream>) -> std::io::Result<String> {
-    stream.write_all(b"GET /env HTTP/1.1\r\nHost: web\r\n\r\n").await?;
-    stream.flush().await?;
-    let mut length = None;
-    loop {
-        let mut line = String::new();
-        if stream.read_line(&mut line).await? == 0 {
-            return Err(std::io::ErrorKind::UnexpectedEof.into());
-        }
-        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().ok();
-        }
-        if line == "\r\n" {
-            break;
-        }
-    }
-    let mut body = vec![0; length.ok_or(std::io::ErrorKind::InvalidData)?];
-    stream.read_exact(&mut body).await?;
-    Ok(String::from_utf8_lossy(&body).into_owned())
+/// Where this machine listens on a port.
+fn here(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
 }
 
 async fn asked(port: u16) -> std::io::Result<String> {
-    environment(&mut BufStream::new(TcpStream::connect(("127.0.0.1", port)).await?)).await
+    clients::environment(here(port)).await
 }
 
 fn service(port: u16, replicas: u32, colour: &str) -> Value {
@@ -124,7 +37,7 @@ async fn a_change_of_a_service_fails_no_request_to_its_port() {
         until_rollout(&orc, &name, "settled").await;
         assert!(asked(port).await.unwrap().contains("COLOUR=green"));
 
-        let clients = Clients::begin(port);
+        let clients = Clients::begin(&[here(port)]);
         put(&orc, &name, Some("1"), &service(port, replicas, "blue")).await;
         until("it is changed", || look(&orc, &name), |service| service["Stable"] == 2).await;
         let seen = clients.end().await;
@@ -140,7 +53,7 @@ async fn a_scale_and_a_bad_version_fail_no_request_either() {
     let (name, port) = (orc.name("web"), free_ports(1));
     put(&orc, &name, None, &service(port, 1, "green")).await;
     until_rollout(&orc, &name, "settled").await;
-    let clients = Clients::begin(port);
+    let clients = Clients::begin(&[here(port)]);
     for replicas in [3, 1] {
         let scale = json!({ "Replicas": replicas }).to_string();
         assert_eq!(orc.ask("POST", &format!("/services/{name}/scale"), &scale).await.status, 200);

@@ -3,6 +3,7 @@
 use std::future::Future;
 
 pub(crate) mod cases;
+pub(crate) mod clients;
 pub(crate) mod decoys;
 pub(crate) mod docker;
 pub(crate) mod doubling;
