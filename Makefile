@@ -11,7 +11,7 @@ run: engine ## Start a manager and a worker here, with a Docker Engine where non
 	exec target/release/orc
 
 test: ## Run all tests, against a real Docker Engine
-	scripts/with-engine.sh cargo test --locked --no-fail-fast
+	scripts/with-engine.sh scripts/test.sh --locked --no-fail-fast
 
 sim: ## Play a hundred thousand simulated histories; one of them: make sim SEED=4711
 	ORC_SIM_HISTORIES=100000 $(if $(SEED),ORC_SIM_SEED=$(SEED)) \
@@ -25,7 +25,7 @@ bench: ## Measure what README promises
 
 lint: ## Check format, clippy, documentation and scripts
 	cargo fmt --check
-	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --all-targets --test cluster -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items
 	scripts/lint.sh
 
