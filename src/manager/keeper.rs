@@ -252,7 +252,9 @@ impl Keeper {
                 let mut state = self.store.load().await?;
                 self.next_event = state.next_event_seq;
                 self.registry = registry_of(&mut state);
+                let routed = self.cluster.routes().revision;
                 self.cluster = restore(state, self.cluster.scheduler, self.clock.now());
+                self.cluster.number_routes_after(routed);
             }
             return Err(error);
         }

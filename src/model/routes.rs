@@ -13,10 +13,23 @@ use super::service::ServiceName;
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Routes {
-    /// Counted up at each change. Numbers of one life of a manager are never those of another.
+    /// Counted up at each change. Numbers of a later life of the manager are higher.
     pub revision: u64,
     /// By the port that is published on every node.
     pub ports: BTreeMap<Port, Endpoints>,
+}
+
+impl Routes {
+    /// The number of what a life of the manager begins with, before it has looked at anything.
+    pub const fn first_of(epoch: u64) -> u64 {
+        // No life of a manager comes to four thousand million routes.
+        epoch << 32
+    }
+
+    /// Whether they were made before these: answers of several questions that hang at a time come in any order.
+    pub const fn are_older_than(&self, known: &Self) -> bool {
+        self.revision < known.revision
+    }
 }
 
 /// What is behind one published port.

@@ -64,6 +64,9 @@ impl Ports {
     /// Takes in what the manager says is behind the ports. What is not there any more gets no new connections from here on.
     pub fn route(&self, routes: Routes) {
         let mut known = self.known();
+        if routes.are_older_than(&known.routes) {
+            return;
+        }
         let before = std::mem::replace(&mut known.routes, routes);
         let left: BTreeSet<TaskId> = tasks(&before).chain(known.leaving.iter().copied()).collect();
         let stay: BTreeSet<TaskId> = tasks(&known.routes).collect();
@@ -163,6 +166,8 @@ mod tests {
         ports.locate(BTreeMap::from([(task(1), [172, 17, 0, 2].into())]));
         assert_eq!(backends(&ports), [("172.17.0.2:80".to_owned(), true), other]);
         assert_eq!(ports.routed(), None, "nothing is listened on");
+        ports.route(routes(6, &[]));
+        assert_eq!(backends(&ports).len(), 2, "what was said before and comes late is over");
         ports.route(routes(8, &[]));
         assert_eq!(backends(&ports), []);
     }

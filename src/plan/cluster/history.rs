@@ -7,6 +7,7 @@ use super::Cluster;
 use super::change::{Applied, Heard, Refusal};
 use crate::model::epoch::Epoch;
 use crate::model::event::{Event, EventKind};
+use crate::model::routes::Routes;
 use crate::model::time::Now;
 
 impl Cluster {
@@ -52,6 +53,8 @@ impl Cluster {
         let start = self.start();
         self.epoch = self.epoch.max(epoch) + 1;
         self.revision = self.revision.max(revision) + 1;
+        // Workers may know routes of the history that is lost.
+        self.services.number_routes_after(Routes::first_of(self.epoch));
         let begun = start.map(|start| Epoch { number: self.epoch, start, revision: self.revision });
         self.epochs = begun.into_iter().map(|epoch| (epoch.number, epoch)).collect::<BTreeMap<_, _>>();
         self.dirty.accepted = begun;

@@ -32,6 +32,12 @@ impl Cluster {
         self.services.routes()
     }
 
+    /// Numbers routes from now on after this one: where a cluster is read back from its store within one life of the manager,
+    /// workers know routes of that life, which those to come must not be taken for.
+    pub fn number_routes_after(&mut self, revision: u64) {
+        self.services.number_routes_after(revision);
+    }
+
     /// Takes `leaving`, and no other tasks of a service, out of what is behind its ports; every node hears of it when that is
     /// something else than before.
     pub(super) fn route(&mut self, name: &ServiceName, leaving: &BTreeSet<TaskId>, now: Moment) {

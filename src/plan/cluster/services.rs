@@ -104,14 +104,18 @@ impl Trial {
 impl Services {
     /// None yet, and these are nobody's to make. `epoch` is this life's of the manager.
     pub(super) fn new(unreadable: Vec<ServiceName>, epoch: u64) -> Self {
-        // No life of a manager comes to four thousand million routes.
-        let routes = Routes { revision: epoch << 32, ..Routes::default() };
+        let routes = Routes { revision: Routes::first_of(epoch), ..Routes::default() };
         Self { unreadable: unreadable.into_iter().collect(), routes, ..Self::default() }
     }
 
     /// What is behind their ports.
     pub(super) const fn routes(&self) -> &Routes {
         &self.routes
+    }
+
+    /// Goes on with numbers that nobody knows.
+    pub(super) fn number_routes_after(&mut self, revision: u64) {
+        self.routes.revision = self.routes.revision.max(revision.saturating_add(1));
     }
 
     /// Enters what is behind the ports of a service; whether that is something else than before.

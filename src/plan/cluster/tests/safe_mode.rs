@@ -120,6 +120,11 @@ fn what_was_before_an_accepted_history_is_judged_no_more() {
     let accepted = world.cluster.take_dirty().accepted.unwrap();
     assert_eq!((accepted.number, accepted.revision), (7, 901));
     assert_eq!(world.cluster.start(), Some(accepted.start));
+    let routes = world.cluster.routes().revision;
+    assert!(
+        routes > crate::model::routes::Routes::first_of(7),
+        "nobody knows routes by this number: {routes}"
+    );
     assert_eq!(hear_that(&mut world, (6, 300), Some(60)), None, "its answer is on its way");
     assert_eq!(hear_that(&mut world, (7, 901), Some(6)), None);
     assert!(hear_that(&mut world, (7, 901), Some(60)).is_some());
