@@ -7,6 +7,7 @@ use super::service_change::{Expected, ServiceChange, Steer, Word};
 use super::{Cluster, Member};
 use crate::model::event::{Event, EventKind};
 use crate::model::node::{Availability, NodeState};
+use crate::model::port::Port;
 use crate::model::service::{Mode, NewVersion, OnFailure, Service, ServiceName, ServiceSpec, Stage, Version};
 use crate::model::state::Desired;
 use crate::model::time::{Now, Timestamp};
@@ -33,11 +34,7 @@ impl Cluster {
 
     fn set_service(&mut self, word: &Word, spec: &ServiceSpec) -> Result<Applied, Refusal> {
         let name = &word.service;
-        for port in spec.ports.iter().map(|port| port.published) {
-            if let Some(holder) = self.services.holder_of(port, name) {
-                return Err(Refusal::PortTaken { port, holder: holder.clone() });
-            }
-        }
+        self.may_have_ports(name, spec)?;
         if let Some(why) = self.never_fits(spec) {
             return Err(Refusal::NeverFits(why));
         }
@@ -59,6 +56,14 @@ impl Cluster {
         }
         self.expect(word)?;
         Ok(self.want(word, spec.clone(), None, "changed"))
+    }
+
+    fn may_have_ports(&self, name: &ServiceName, spec: &ServiceSpec) -> Result<(), Refusal> {
+        let taken = |port: Port| {
+            let holder = self.services.holder_of(port, name)?.clone();
+            Some(Refusal::PortTaken { port, holder })
+        };
+        spec.ports.iter().find_map(|port| taken(port.published)).map_or(Ok(()), Err)
     }
 
     /// Why no node could ever run its tasks, not even one that runs nothing else; `None` = one could, or nobody knows, for
@@ -151,6 +156,7 @@ impl Cluster {
         if spec == service.wanted().spec {
             return Ok(Applied::Ignored);
         }
+        self.may_have_ports(&word.service, &spec)?;
         Ok(self.want(word, spec, Some(number), &format!("brings version {number} back")))
     }
 

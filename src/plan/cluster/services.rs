@@ -155,10 +155,13 @@ impl Services {
         }
     }
 
-    /// The service, other than this one, that has a port.
+    /// The service, other than this one, that has a port, or will have it when it is brought back to what was good.
     pub(super) fn holder_of(&self, port: Port, but: &ServiceName) -> Option<&ServiceName> {
         let others = self.all.values().map(|managed| &managed.service).filter(|service| service.name != *but);
-        let has = |service: &&Service| service.wanted().spec.ports.iter().any(|its| its.published == port);
+        let has = |service: &&Service| {
+            let versions = std::iter::once(service.wanted()).chain(service.stable());
+            versions.flat_map(|version| &version.spec.ports).any(|its| its.published == port)
+        };
         others.into_iter().find(has).map(|service| &service.name)
     }
 

@@ -3,6 +3,7 @@
 use super::*;
 use crate::model::node::Availability;
 use crate::model::port::Port;
+use crate::model::routes::Routes;
 use crate::model::service::ServicePort;
 use crate::model::service::{Job, Mode, OnFailure, Order, ServiceName, ServiceSpec, Stage, UpdatePolicy};
 use crate::model::task::HostBinding;
@@ -545,4 +546,38 @@ fn one_that_finds_no_other_place_stays_says_why_and_keeps_its_place_when_the_dra
     world.set_availability(1, Availability::Active);
     world.seconds(4);
     assert_eq!((world.live(), world.places()), (vec!["web.1.v1"], vec![&worker(1)]));
+}
+
+#[test]
+fn a_port_is_kept_for_the_version_that_may_come_back_and_given_to_none_that_is_brought_back_too_late() {
+    let mut world = World::with_workers(1);
+    world.set(Expected::Absent, &with_port(replicated("good", 1))).unwrap();
+    world.seconds(8);
+    world.set(Expected::Anything, &replicated("better", 1)).unwrap();
+    let spec = Box::new(with_port(replicated("good", 1)));
+    let others = Word { service: "other".parse().unwrap(), ..world.word(Expected::Absent) };
+    let other = ServiceChange::Set { word: others, spec };
+    assert!(matches!(world.change(other.clone()), Err(Refusal::PortTaken { .. })), "better may fail yet");
+    world.seconds(20);
+    assert_eq!(world.service().stable, Some(2));
+    world.change(other).unwrap();
+    let back = ServiceChange::Restore { word: world.word(Expected::Anything), version: Some(1) };
+    assert!(matches!(world.change(back), Err(Refusal::PortTaken { .. })));
+    world.seconds(2);
+    let before = world.cluster.routes().revision;
+    world.seconds(10);
+    assert!(world.cluster.routes().revision - before <= 1, "they are made anew only where they change");
+}
+
+#[test]
+fn routes_after_the_store_was_read_back_are_none_that_workers_know() {
+    let mut world = World::with_workers(1);
+    world.set(Expected::Absent, &with_port(replicated("good", 1))).unwrap();
+    world.seconds(8);
+    let known = Routes { revision: world.cluster.routes().revision + 3, ..Routes::default() };
+    world.cluster.number_routes_after(known.revision);
+    assert!(known.are_older_than(world.cluster.routes()));
+    let revision = world.cluster.routes().revision;
+    world.cluster.number_routes_after(0);
+    assert_eq!(world.cluster.routes().revision, revision, "numbers never go back");
 }
