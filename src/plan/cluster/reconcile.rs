@@ -7,6 +7,7 @@ use super::change::Change;
 use super::moves::{leaving_tasks, moves};
 use super::rebalance::next_moves;
 use super::rollouts::rollouts;
+use crate::model::id::TaskId;
 use crate::model::state::Desired;
 use crate::model::task::Task;
 use crate::model::time::Now;
@@ -82,5 +83,7 @@ fn pending_tasks(cluster: &Cluster, pass: &mut Pass) -> Vec<Change> {
 fn old_tasks(cluster: &Cluster, retention: Duration, now: Now) -> impl Iterator<Item = Change> + '_ {
     let limit = cluster.lived(now.moment).saturating_sub(retention);
     let old = cluster.finished.iter().take_while(move |(finished, _)| *finished < limit);
-    old.map(|(_, id)| Change::Forget { task: *id })
+    // A slot of a job that has run to its end, and was forgotten, would be run once more.
+    let holds_a_slot = |id: &TaskId| cluster.tasks.get(id).is_some_and(|task| cluster.services.hold(task));
+    old.filter(move |(_, id)| !holds_a_slot(id)).map(|(_, id)| Change::Forget { task: *id })
 }

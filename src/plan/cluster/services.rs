@@ -233,6 +233,12 @@ impl Services {
         }
     }
 
+    /// Whether a task of a service lives, or holds a slot although it has ended.
+    pub(super) fn hold(&self, task: &Task) -> bool {
+        let managed = task.membership.as_ref().and_then(|its| self.get(&its.service));
+        managed.is_some_and(|managed| managed.tasks.contains_key(&task.id))
+    }
+
     /// The services to look at now.
     pub(super) fn take_due(&mut self, now: Moment) -> BTreeSet<ServiceName> {
         let mut due = std::mem::take(&mut self.stirred);

@@ -410,6 +410,29 @@ impl World {
     /// The names of the tasks behind the port.
     fn behind(&self) -> Vec<&str> {
         let behind = self.cluster.routes().ports.values().flat_map(|behind| &behind.tasks);
+#[test]
+fn a_slot_of_a_job_that_has_ended_is_not_forgotten_and_run_once_more() {
+    let job = |completions| service("once", Mode::Job(Job { completions, parallelism: 1 }));
+    let mut world = World::with_workers(1);
+    world.set(Expected::Absent, &job(1)).unwrap();
+    world.seconds(5);
+    let first = world.cluster.tasks().next().unwrap().id;
+    world.now.moment = world.now.moment + 2 * Patience::default().retention;
+    world.seconds(5);
+    world.set(Expected::Anything, &job(2)).unwrap();
+    world.seconds(5);
+    assert_eq!(world.service().stable, Some(2));
+    assert_eq!(world.cluster.tasks().count(), 2, "the first was not run again");
+    assert!(world.cluster.task(first).is_some());
+
+    let remove = ServiceChange::Remove { word: world.word(Expected::Anything) };
+    world.change(remove).unwrap();
+    world.seconds(5);
+    world.now.moment = world.now.moment + 2 * Patience::default().retention;
+    world.seconds(5);
+    assert_eq!(world.cluster.tasks().count(), 0, "with the service it goes");
+}
+
         let mut names: Vec<&str> =
             behind.map(|endpoint| self.cluster.task(endpoint.task).unwrap().spec.name.as_str()).collect();
         names.sort_unstable();
