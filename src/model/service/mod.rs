@@ -128,6 +128,11 @@ impl Service {
         self.stable == Some(self.wanted().number)
     }
 
+    /// Whether the tasks of the wanted version are those of one that was healthy in every slot: they need not show it again.
+    pub fn is_proven(&self) -> bool {
+        self.stable().is_some_and(|stable| stable.template == self.wanted().template)
+    }
+
     /// The policy of the way to the wanted version: another one for the way back.
     pub fn policy(&self) -> &UpdatePolicy {
         let wanted = self.wanted();

@@ -56,12 +56,12 @@ fn drained(
 fn learn(cluster: &mut Cluster, name: &ServiceName, now: Moment) {
     let Cluster { services, tasks, nodes, .. } = cluster;
     let Some(managed) = services.look_at(name, now) else { return };
-    let is_settled = managed.service.is_settled();
+    let is_proven = managed.service.is_proven();
     for (id, trial) in &mut managed.tasks {
         let Some(task) = tasks.get(id) else { continue };
         let is_heard = task.node.as_ref().is_none_or(|node| nodes.get(node).is_some_and(is_heard));
         trial.learn(task, is_heard, now);
-        if is_settled {
+        if is_proven {
             trial.forgive(task);
         }
     }
@@ -156,7 +156,9 @@ impl<'a> Look<'a> {
         let instance = |(task, trial): (&Task, &Trial)| {
             let membership = task.membership.as_ref()?;
             let (slot, version) = (membership.slot.clone(), membership.version);
-            let (condition, must_leave) = (condition(task, trial)?, is_handed_over(self.cluster, task));
+            let must_leave = is_handed_over(self.cluster, task);
+            let is_new = version == self.service().wanted().template && !must_leave;
+            let condition = condition(task, trial, is_new)?;
             Some(Instance { task: task.id, slot, version, must_leave, condition })
         };
         self.tasks().filter_map(instance).collect()
@@ -211,7 +213,8 @@ impl<'a> Look<'a> {
         let wanted = self.service().wanted().template;
         let is_new = |task: &Task| task.membership.as_ref().is_some_and(|its| its.version == wanted);
         let failed = |(task, trial): &(&Task, &Trial)| {
-            is_new(task) && (task.state == State::Failed || condition(task, trial) == Some(Condition::Failed))
+            is_new(task)
+                && (task.state == State::Failed || condition(task, trial, true) == Some(Condition::Failed))
         };
         let first = self.tasks().find(failed).filter(|(task, _)| !task.message.is_empty());
         first.map_or_else(
@@ -250,13 +253,14 @@ pub(super) fn why_not_handed_over(cluster: &Cluster, task: &Task) -> Option<Stri
     waiting.next().map(|other| other.message.clone()).filter(|why| !why.is_empty())
 }
 
-fn condition(task: &Task, trial: &Trial) -> Option<Condition> {
+/// How a task is. Only one of the version that is wanted is on trial, where it may stay: of another counts how it is now.
+fn condition(task: &Task, trial: &Trial, is_new: bool) -> Option<Condition> {
     Some(match (task.desired, task.state.is_final(), trial.ready) {
         (Desired::Stop, true, _) => return None,
         (Desired::Stop, false, _) if trial.is_out_of_reach(task) => return None,
         (Desired::Stop, false, _) => Condition::Leaving,
         (Desired::Run, true, _) => Condition::Failed,
-        (Desired::Run, false, _) if trial.has_failed => Condition::Failed,
+        (Desired::Run, false, _) if is_new && trial.has_failed => Condition::Failed,
         (Desired::Run, false, Some(since)) => Condition::Ready(since),
         (Desired::Run, false, None) => Condition::Starting(trial.since),
     })

@@ -6,6 +6,7 @@ use crate::model::port::Port;
 use crate::model::routes::Routes;
 use crate::model::service::ServicePort;
 use crate::model::service::{Job, Mode, OnFailure, Order, ServiceName, ServiceSpec, Stage, UpdatePolicy};
+use crate::model::state::Ready;
 use crate::model::task::HostBinding;
 use crate::plan::cluster::change::{Expected, NodePatch, ServiceChange, Steer, Word};
 
@@ -93,6 +94,16 @@ impl World {
             Report { task: id, placement: task.placement, state, observed, ready_for_ms: None, message };
         let node = task.node.unwrap();
         self.apply(&Change::Report { node, report }).unwrap();
+    }
+
+    /// Has the worker of a task say something else of it.
+    fn say_of(&mut self, name: &str, change: impl FnOnce(&mut Observed)) {
+        let task = self.cluster.tasks().find(|task| task.spec.name == name).unwrap().clone();
+        let mut observed = Observed { seq: task.observed.seq + 1, ..task.observed };
+        change(&mut observed);
+        let (placement, state, message) = (task.placement, task.state, String::new());
+        let report = Report { task: task.id, placement, state, observed, ready_for_ms: None, message };
+        self.apply(&Change::Report { node: task.node.unwrap(), report }).unwrap();
     }
 
     fn seconds(&mut self, count: u32) {
@@ -342,6 +353,35 @@ fn a_job_runs_each_slot_once_and_is_complete() {
     assert_eq!(world.service().stable, Some(1));
     assert_eq!(world.cluster.tasks().count(), 3);
     world.killed();
+#[test]
+fn an_old_task_that_restarted_in_an_update_and_is_ready_again_is_not_of_less_use_than_others() {
+    let mut world = World::with_workers(1);
+    let mut good = replicated("good", 3);
+    good.update.order = Some(Order::StopFirst);
+    world.set(Expected::Absent, &good).unwrap();
+    world.seconds(8);
+    world.set(Expected::Anything, &ServiceSpec { task: replicated("better", 3).task, ..good }).unwrap();
+    world.say_of("web.1.v1", |observed| observed.restarts += 1);
+    world.say_of("web.2.v1", |observed| observed.ready = Some(Ready::No("sick".to_owned())));
+    for _ in 0..40 {
+        world.second(&[]);
+        assert!(world.ready() >= 2, "{:?}", world.live());
+    }
+    assert_eq!(world.live(), ["web.1.v2", "web.2.v2", "web.3.v2"]);
+}
+
+#[test]
+fn a_change_that_replaces_nothing_ends_although_a_task_restarts_meanwhile() {
+    let mut world = World::with_workers(1);
+    world.set(Expected::Absent, &replicated("good", 1)).unwrap();
+    world.seconds(8);
+    let scale = ServiceChange::Scale { word: world.word(Expected::Anything), replicas: 2 };
+    world.change(scale).unwrap();
+    world.say_of("web.1.v1", |observed| observed.restarts += 1);
+    world.seconds(10);
+    assert_eq!(world.service().stable, Some(2));
+}
+
     world.seconds(5);
     assert_eq!(world.cluster.tasks().count(), 3, "what is complete is not begun anew");
 }
