@@ -40,8 +40,12 @@ pub fn reconcile(cluster: &mut Cluster, patience: Patience, now: Now) -> Vec<Cha
     if cluster.ahead.is_some() {
         return changes;
     }
+    let some_are_lost = !changes.is_empty();
     changes.extend(leaving_tasks(cluster, now));
-    changes.extend(rollouts(cluster, now));
+    if !some_are_lost {
+        // None is stopped for a successor on a node that has just been found lost.
+        changes.extend(rollouts(cluster, now));
+    }
     if !changes.is_empty() {
         // They make room, or take it: what follows is decided when it is known, and not from before.
         changes.truncate(PASS);

@@ -263,6 +263,30 @@ fn a_node_that_is_lost_in_an_update_is_no_failure_of_the_version() {
 }
 
 #[test]
+fn none_is_stopped_for_a_successor_whose_node_is_found_lost_at_that_moment() {
+    for monitor_ms in (4_000..12_000).step_by(500) {
+        let mut world = World::with_workers(2);
+        world.set(Expected::Absent, &replicated("good", 1)).unwrap();
+        world.seconds(8);
+        let mut better = replicated("better", 1);
+        better.update.monitor_ms = monitor_ms;
+        world.set(Expected::Anything, &better).unwrap();
+        world.seconds(2);
+        let new = world.cluster.tasks().find(|task| task.spec.image == "better").unwrap();
+        let lost: u8 = new.node.as_ref().unwrap().as_str().trim_start_matches("worker-").parse().unwrap();
+        for _ in 0..20 {
+            world.second(&[lost]);
+            let is_heard = |name: &NodeName| {
+                world.cluster.node(name).is_some_and(|member| member.node.state == NodeState::Ready)
+            };
+            let good = world.cluster.tasks().filter(|task| task.is_ready());
+            let good = good.filter(|task| task.node.as_ref().is_some_and(is_heard)).count();
+            assert!(good >= 1 || monitor_ms < 7_000, "{monitor_ms}: {:?}", world.live());
+        }
+    }
+}
+
+#[test]
 fn two_who_change_a_service_at_a_time_never_undo_each_others_work() {
     let mut world = World::with_workers(1);
     world.set(Expected::Absent, &replicated("good", 1)).unwrap();
@@ -330,30 +354,6 @@ fn stop_first_has_never_two_in_a_slot() {
 }
 
 #[test]
-fn a_global_service_is_on_every_node_that_is_not_drained() {
-    let mut world = World::with_workers(2);
-    world.set(Expected::Absent, &service("good", Mode::Global)).unwrap();
-    world.seconds(2);
-    assert_eq!(world.live(), ["web.worker-1.v1", "web.worker-2.v1"]);
-    world.hear(3);
-    world.seconds(2);
-    assert_eq!(world.live(), ["web.worker-1.v1", "web.worker-2.v1", "web.worker-3.v1"]);
-    let patch =
-        NodePatch { availability: Some(crate::model::node::Availability::Drain), ..NodePatch::default() };
-    world.apply(&Change::SetNode { node: worker(1), patch }).unwrap();
-    world.seconds(2);
-    assert_eq!(world.live(), ["web.worker-2.v1", "web.worker-3.v1"]);
-}
-
-#[test]
-fn a_job_runs_each_slot_once_and_is_complete() {
-    let mut world = World::with_workers(1);
-    world.set(Expected::Absent, &service("once", Mode::Job(Job { completions: 3, parallelism: 1 }))).unwrap();
-    world.seconds(12);
-    assert_eq!(world.service().stable, Some(1));
-    assert_eq!(world.cluster.tasks().count(), 3);
-    world.killed();
-#[test]
 fn an_old_task_that_restarted_in_an_update_and_is_ready_again_is_not_of_less_use_than_others() {
     let mut world = World::with_workers(1);
     let mut good = replicated("good", 3);
@@ -382,8 +382,55 @@ fn a_change_that_replaces_nothing_ends_although_a_task_restarts_meanwhile() {
     assert_eq!(world.service().stable, Some(2));
 }
 
+#[test]
+fn a_global_service_is_on_every_node_that_is_not_drained() {
+    let mut world = World::with_workers(2);
+    world.set(Expected::Absent, &service("good", Mode::Global)).unwrap();
+    world.seconds(2);
+    assert_eq!(world.live(), ["web.worker-1.v1", "web.worker-2.v1"]);
+    world.hear(3);
+    world.seconds(2);
+    assert_eq!(world.live(), ["web.worker-1.v1", "web.worker-2.v1", "web.worker-3.v1"]);
+    let patch =
+        NodePatch { availability: Some(crate::model::node::Availability::Drain), ..NodePatch::default() };
+    world.apply(&Change::SetNode { node: worker(1), patch }).unwrap();
+    world.seconds(2);
+    assert_eq!(world.live(), ["web.worker-2.v1", "web.worker-3.v1"]);
+}
+
+#[test]
+fn a_job_runs_each_slot_once_and_is_complete() {
+    let mut world = World::with_workers(1);
+    world.set(Expected::Absent, &service("once", Mode::Job(Job { completions: 3, parallelism: 1 }))).unwrap();
+    world.seconds(12);
+    assert_eq!(world.service().stable, Some(1));
+    assert_eq!(world.cluster.tasks().count(), 3);
+    world.killed();
     world.seconds(5);
     assert_eq!(world.cluster.tasks().count(), 3, "what is complete is not begun anew");
+}
+
+#[test]
+fn a_slot_of_a_job_that_has_ended_is_not_forgotten_and_run_once_more() {
+    let job = |completions| service("once", Mode::Job(Job { completions, parallelism: 1 }));
+    let mut world = World::with_workers(1);
+    world.set(Expected::Absent, &job(1)).unwrap();
+    world.seconds(5);
+    let first = world.cluster.tasks().next().unwrap().id;
+    world.now.moment = world.now.moment + 2 * Patience::default().retention;
+    world.seconds(5);
+    world.set(Expected::Anything, &job(2)).unwrap();
+    world.seconds(5);
+    assert_eq!(world.service().stable, Some(2));
+    assert_eq!(world.cluster.tasks().count(), 2, "the first was not run again");
+    assert!(world.cluster.task(first).is_some());
+
+    let remove = ServiceChange::Remove { word: world.word(Expected::Anything) };
+    world.change(remove).unwrap();
+    world.seconds(5);
+    world.now.moment = world.now.moment + 2 * Patience::default().retention;
+    world.seconds(5);
+    assert_eq!(world.cluster.tasks().count(), 0, "with the service it goes");
 }
 
 #[test]
@@ -450,29 +497,6 @@ impl World {
     /// The names of the tasks behind the port.
     fn behind(&self) -> Vec<&str> {
         let behind = self.cluster.routes().ports.values().flat_map(|behind| &behind.tasks);
-#[test]
-fn a_slot_of_a_job_that_has_ended_is_not_forgotten_and_run_once_more() {
-    let job = |completions| service("once", Mode::Job(Job { completions, parallelism: 1 }));
-    let mut world = World::with_workers(1);
-    world.set(Expected::Absent, &job(1)).unwrap();
-    world.seconds(5);
-    let first = world.cluster.tasks().next().unwrap().id;
-    world.now.moment = world.now.moment + 2 * Patience::default().retention;
-    world.seconds(5);
-    world.set(Expected::Anything, &job(2)).unwrap();
-    world.seconds(5);
-    assert_eq!(world.service().stable, Some(2));
-    assert_eq!(world.cluster.tasks().count(), 2, "the first was not run again");
-    assert!(world.cluster.task(first).is_some());
-
-    let remove = ServiceChange::Remove { word: world.word(Expected::Anything) };
-    world.change(remove).unwrap();
-    world.seconds(5);
-    world.now.moment = world.now.moment + 2 * Patience::default().retention;
-    world.seconds(5);
-    assert_eq!(world.cluster.tasks().count(), 0, "with the service it goes");
-}
-
         let mut names: Vec<&str> =
             behind.map(|endpoint| self.cluster.task(endpoint.task).unwrap().spec.name.as_str()).collect();
         names.sort_unstable();
