@@ -14,6 +14,7 @@ mod manager;
 mod operations;
 mod random;
 mod schedule;
+mod services;
 mod settled;
 mod shrink;
 mod sync;
@@ -81,7 +82,8 @@ fn every_history_keeps_every_promise() {
     match play(first..first + histories, None) {
         Err((seed, violation)) => panic!("{}", shrink::report(seed, &violation)),
         Ok(coverage) => {
-            let missing = coverage.missing("step", Op::NAMES);
+            let mut missing = coverage.missing("step", Op::NAMES);
+            missing.extend(coverage.missing("rollout", services::STEPS));
             assert!(missing.is_empty(), "never happened: {missing:?}\n{coverage}");
         }
     }

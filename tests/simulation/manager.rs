@@ -2,11 +2,13 @@
 //! keeps exactly what [`Cluster::take_dirty`] says.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use orc::model::epoch::Epoch;
 use orc::model::id::{ClusterId, InstanceId, NodeName, RequestId, TaskId};
 use orc::model::node::{Node, SchedulerKind};
+use orc::model::service::{Service, ServiceName, Version};
 use orc::model::task::Task;
 use orc::plan::cluster::change::{Applied, Change, Refusal};
 use orc::plan::cluster::reconcile::{PASS, Patience, reconcile};
@@ -37,7 +39,9 @@ pub(crate) struct Manager {
     /// It dies at its next write.
     pub(crate) crash: Option<(Point, u64)>,
     /// Workers that wait for news: their question and what they know.
-    pub(crate) polls: BTreeMap<NodeName, (u64, Option<u64>)>,
+    pub(crate) polls: BTreeMap<NodeName, Poll>,
+    /// It has decided since it read its disk: before that it tells nobody where ports lead.
+    pub(crate) has_decided: bool,
     /// Its process stands still until then.
     pub(crate) frozen_until: u64,
     /// When it decided last.
@@ -62,6 +66,20 @@ pub(crate) struct Disk {
     pub(crate) tasks: BTreeMap<TaskId, Task>,
     pub(crate) nodes: BTreeMap<NodeName, Node>,
     pub(crate) requests: BTreeMap<RequestId, (TaskId, String)>,
+    /// Services without their versions.
+    pub(crate) services: BTreeMap<ServiceName, Service>,
+    pub(crate) versions: BTreeMap<(ServiceName, u64), Arc<Version>>,
+}
+
+/// A worker that waits for news.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Poll {
+    /// Its question.
+    pub(crate) id: u64,
+    /// What it knows.
+    pub(crate) known: Option<u64>,
+    /// The routes that it knows.
+    pub(crate) routed: u64,
 }
 
 /// What a user hears.
@@ -84,6 +102,11 @@ impl Reply {
             Self::Refused(Refusal::NameTaken { .. }) => "name taken",
             Self::Refused(Refusal::RequestReused(_)) => "request reused",
             Self::Refused(Refusal::UnknownNode(_)) => "unknown node",
+            Self::Refused(Refusal::PortTaken { .. }) => "port taken",
+            Self::Refused(Refusal::ServiceChanged { .. }) => "service changed",
+            Self::Refused(Refusal::ServiceLeaves { .. }) => "service leaves",
+            Self::Refused(Refusal::NeverFits(_)) => "never fits",
+            Self::Refused(Refusal::NothingToSteer(_)) => "nothing to steer",
             Self::Refused(_) => "refused otherwise",
             Self::Full => "full",
             Self::Nothing => "nothing",
@@ -116,6 +139,8 @@ impl Manager {
             tasks: BTreeMap::new(),
             nodes: BTreeMap::new(),
             requests: BTreeMap::new(),
+            services: BTreeMap::new(),
+            versions: BTreeMap::new(),
         };
         Self {
             clocks: Clocks::new(profile, random),
@@ -126,6 +151,7 @@ impl Manager {
             full: false,
             crash: None,
             polls: BTreeMap::new(),
+            has_decided: false,
             frozen_until: 0,
             ticked: 0,
             heard: BTreeMap::new(),
@@ -136,14 +162,18 @@ impl Manager {
     }
 
     fn restored(&self, now: u64) -> Cluster {
-        let Disk { id, epoch, epochs, lived, revision, next_seq, rebalance, tasks, nodes, requests } =
+        let services: Vec<Service> =
+            self.disk.services.keys().filter_map(|name| self.disk.service(name)).collect();
+        let whole = |name: &&ServiceName| services.iter().any(|service| service.name == **name);
+        let unreadable_services = self.disk.services.keys().filter(|name| !whole(name)).cloned().collect();
+        let Disk { id, epoch, epochs, lived, revision, next_seq, rebalance, tasks, nodes, requests, .. } =
             self.disk.clone();
         let requests = requests.into_iter().map(|(id, (task, digest))| (id, task, digest)).collect();
         let tasks = tasks.into_values().collect();
         let nodes = nodes.into_values().collect();
         let restored = Restored {
-            services: Vec::new(),
-            unreadable_services: Vec::new(),
+            services,
+            unreadable_services,
             id,
             epoch,
             epochs,
@@ -183,6 +213,8 @@ impl World {
     fn restore_manager(&mut self) {
         let cluster = self.manager.restored(self.now);
         self.manager.cluster = Some(cluster);
+        self.manager.has_decided = false;
+        self.users.go_by(&self.manager.disk.tasks);
         self.manager.heard.values_mut().for_each(|heard| *heard = self.now);
     }
 
@@ -192,8 +224,8 @@ impl World {
         self.manager.life += 1;
         self.manager.cluster = None;
         self.manager.crash = None;
-        for (name, (id, _)) in std::mem::take(&mut self.manager.polls) {
-            self.fail_question(&name, id);
+        for (name, poll) in std::mem::take(&mut self.manager.polls) {
+            self.fail_question(&name, poll.id);
         }
     }
 
@@ -225,14 +257,23 @@ impl World {
         let patience = self.manager.patience;
         let Some(cluster) = &mut self.manager.cluster else { return Ok(()) };
         let changes = reconcile(cluster, patience, now);
-        let more = changes.len() >= PASS;
+        let some_are_lost = changes.iter().any(|change| matches!(change, Change::Lose { .. }));
+        let more = changes.len() >= PASS || some_are_lost;
+        if !some_are_lost {
+            self.manager.has_decided = true;
+            self.judge_routes()?;
+        }
         for change in &changes {
             self.say(|| format!("manager decides {change:?}"));
             self.check_placement(change)?;
+            self.judge_step(change)?;
             self.apply_own(change);
         }
-        if self.commit(Vec::new())? == Written::Died {
-            return Ok(());
+        match self.commit(Vec::new())? {
+            Written::Died => return Ok(()),
+            Written::No => {}
+            // Where ports lead is told as soon as it is decided: it is not written down.
+            Written::Yes => self.answer_polls(),
         }
         self.manager.plan_at = more.then_some(self.now);
         self.arrange_manager();
@@ -243,10 +284,14 @@ impl World {
     pub(crate) fn apply_own(&mut self, change: &Change) -> Option<Applied> {
         let now = self.manager.clocks.at(self.now);
         let cluster = self.manager.cluster.as_mut()?;
+        let about = if let Change::Report { report, .. } = change { Some(report.task) } else { None };
+        let before =
+            about.and_then(|task| cluster.task(task)).filter(|task| task.membership.is_some()).cloned();
         let Ok(applied) = cluster.apply(change, now) else {
             self.coverage.count("change", "refused");
             return None;
         };
+        self.trials.note_report(before.as_ref(), before.as_ref().and_then(|task| cluster.task(task.id)));
         let what = match (&applied, change) {
             (Applied::Ignored, Change::Report { .. }) => "report ignored",
             (Applied::Ignored, _) => "ignored",
@@ -302,7 +347,11 @@ impl World {
     pub(crate) fn commit(&mut self, requests: Vec<(RequestId, TaskId, String)>) -> Checked<Written> {
         let Some(cluster) = &mut self.manager.cluster else { return Ok(Written::Died) };
         let dirty = cluster.take_dirty();
-        let nothing = dirty.tasks.is_empty() && dirty.nodes.is_empty() && dirty.forgotten.is_empty();
+        let nothing = dirty.tasks.is_empty()
+            && dirty.nodes.is_empty()
+            && dirty.forgotten.is_empty()
+            && dirty.services.is_empty()
+            && dirty.dropped.is_empty();
         let rebalance = cluster.rebalance().left;
         if nothing && requests.is_empty() && rebalance == self.manager.disk.rebalance {
             return Ok(Written::Yes);
@@ -312,7 +361,11 @@ impl World {
             return Ok(Written::Died);
         }
         if self.manager.full {
+            let routed = cluster.routes().revision;
             self.restore_manager();
+            if let Some(cluster) = &mut self.manager.cluster {
+                cluster.number_routes_after(routed);
+            }
             return Ok(Written::No);
         }
         let mut disk = self.manager.disk.clone();
@@ -329,8 +382,14 @@ impl World {
         disk.requests.extend(requests.into_iter().map(|(id, task, digest)| (id, (task, digest))));
         disk.tasks.retain(|id, _| !dirty.forgotten.contains(id));
         disk.requests.retain(|_, (task, _)| !dirty.forgotten.contains(task));
+        disk.write_services(cluster, &dirty);
         self.check_commit(&disk, &dirty)?;
         self.manager.disk = disk;
+        for task in dirty.tasks.iter().filter_map(|id| self.manager.disk.tasks.get(id)) {
+            if task.membership.is_some() {
+                self.users.note_member(task);
+            }
+        }
         if let Some((Point::AfterWrite, for_ms)) = self.manager.crash {
             self.manager_crashes(for_ms);
             return Ok(Written::Died);

@@ -1,7 +1,7 @@
 //! What each step of a schedule does to the world, and how it is undone.
 
 use orc::model::container::ContainerStatus;
-use orc::model::id::ContainerId;
+use orc::model::id::{ContainerId, TaskId};
 use orc::model::node::Availability;
 use orc::plan::cluster::change::{Change, Force, NodePatch};
 use orc::plan::cluster::rebalance::{MOST_MOVES, propose};
@@ -23,6 +23,11 @@ impl World {
             Op::Stop { wish } => self.ask_to_stop(*wish),
             Op::Repeat { wish } => self.ask_once_more(*wish, Want::RunAgain),
             Op::Reuse { wish } => self.ask_once_more(*wish, Want::Reuse),
+            Op::SetService { .. } | Op::ScaleService { .. } | Op::RemoveService { .. } => {
+                self.use_service(op)
+            }
+            Op::RestoreService { .. } | Op::SteerService { .. } => self.use_service(op),
+            Op::HarmTask { service, pick, how } => self.harm_task(*service, *pick, *how),
             Op::Exit { .. } | Op::Sicken { .. } | Op::Vanish { .. } | Op::Kill { .. } | Op::Pause { .. } => {
                 self.meddle(op)
             }
@@ -69,6 +74,10 @@ impl World {
             return false;
         };
         let Some((engine, body)) = self.newest_container(*wish) else { return false };
+        self.harm(op, engine, &body)
+    }
+
+    pub(crate) fn harm(&mut self, op: &Op, engine: usize, body: &Body) -> bool {
         let (id, life) = (body.id.clone(), body.life);
         let wall = self.wall_of_engine(engine);
         let up = self.engines[engine].up;
@@ -121,7 +130,10 @@ impl World {
 
     /// A task's newest container, wherever it is.
     fn newest_container(&self, wish: usize) -> Option<(usize, Body)> {
-        let task = self.users.wishes.get(&wish)?.task;
+        self.newest_container_of(self.users.wishes.get(&wish)?.task)
+    }
+
+    pub(crate) fn newest_container_of(&self, task: TaskId) -> Option<(usize, Body)> {
         let all = self.engines.iter().enumerate();
         let bodies =
             all.flat_map(|(engine, docker)| docker.containers.values().map(move |body| (engine, body)));

@@ -4,8 +4,10 @@
 use std::fmt;
 
 use orc::model::node::{Availability, SchedulerKind};
+use orc::plan::cluster::change::Steer;
 
 use crate::random::Random;
+use crate::services::wishes::{self, Harm, ServiceShape};
 
 /// A whole history before it is played.
 #[derive(Debug, Clone)]
@@ -116,6 +118,18 @@ ops! {
     Repeat { wish: usize },
     /// A user sends another request under an ID that was used.
     Reuse { wish: usize },
+    /// A user wants a service to be so; a careful one only if it is what it was.
+    SetService { service: u8, shape: ServiceShape, careful: bool },
+    /// A user wants so many tasks of it.
+    ScaleService { service: u8, replicas: u32 },
+    /// A user wants it to be no more.
+    RemoveService { service: u8 },
+    /// A user wants what it was so many versions before, or what was good.
+    RestoreService { service: u8, back: Option<u64> },
+    /// A user holds its rollout, lets it go on, or promotes its canary.
+    SteerService { service: u8, how: Steer },
+    /// Something happens to one of its tasks.
+    HarmTask { service: u8, pick: usize, how: Harm },
     /// Its container ends by itself.
     Exit { wish: usize, code: i64 },
     /// Its health checks fail from now on.
@@ -192,7 +206,9 @@ impl Schedule {
             let op = draw_op(&mut random, &profile, &mut wishes, &mut died);
             (at, op)
         };
-        let steps = times.into_iter().map(&mut draw).collect();
+        let mut steps: Vec<(u64, Op)> = times.into_iter().map(&mut draw).collect();
+        steps.extend(wishes::draw(seed, &profile));
+        steps.sort_by_key(|(at, _)| *at);
         Self { seed, profile, steps }
     }
 }

@@ -8,12 +8,13 @@ use orc::model::task::{Meanwhile, Task};
 
 use crate::calls::OpenCall;
 use crate::docker::Body;
-use crate::schedule::Image;
 use crate::users::Wish;
 use crate::world::{Checked, World, broken};
 
 /// Beyond the longest wait that is under way: calls that come late, their deadlines, and what follows from them.
 const LIMIT: u64 = 150_000;
+/// There and back again takes a service no longer, milliseconds.
+const ROLLOUTS: u64 = 300_000;
 /// Nothing changes for so long.
 const CALM: u64 = 20_000;
 
@@ -26,8 +27,9 @@ impl World {
         // What could not be written is, and whoever waits for an answer that was lost asks again: until then a node may
         // still be taken for lost.
         self.run_until(self.now + 15_000)?;
-        let deadline = self.now + LIMIT + self.longest_wait();
-        while let Err(violation) = self.is_settled() {
+        let rollouts = if self.manager.disk.services.is_empty() { 0 } else { ROLLOUTS };
+        let deadline = self.now + LIMIT + rollouts + self.longest_wait();
+        while let Err(violation) = self.is_settled().and_then(|()| self.rollouts_rest()) {
             if self.now > deadline {
                 return Err(violation);
             }
@@ -43,7 +45,7 @@ impl World {
         let mutations = self.truth.mutations;
         self.run_until(self.now + CALM)?;
         self.is_settled()?;
-        let unsettled = self.users.wishes.values().any(Wish::never_rests);
+        let unsettled = self.users.all().any(|wish| wish.never_rests() && !wish.stop_asked);
         if self.truth.mutations != mutations && !unsettled {
             let many = self.truth.mutations - mutations;
             return broken("L8", format!("{many} containers were changed although all was as it should be"));
@@ -56,7 +58,7 @@ impl World {
 
     /// The longest wait that is under way, milliseconds.
     fn longest_wait(&self) -> u64 {
-        if self.users.wishes.values().any(|wish| wish.shape.image == Image::Nowhere) {
+        if self.users.all().any(Wish::is_of_nothing) {
             // The registry may have been away so long that it is asked again as rarely as ever.
             return 600_000;
         }
@@ -67,9 +69,10 @@ impl World {
     }
 
     fn is_settled(&self) -> Checked {
-        for wish in self.users.wishes.values() {
+        for wish in self.users.all() {
             self.is_settled_for(wish)?;
         }
+        self.services_are_settled()?;
         self.nothing_is_left_over()
     }
 
@@ -109,6 +112,7 @@ impl World {
         }
         match (task.desired, task.state) {
             (Desired::Run, State::Pending) => self.nothing_fits(task),
+            (Desired::Run, State::Running) if wish.never_rests() => Ok(()),
             (Desired::Run, State::Running) => self.runs(task, node.expect("a running task has a node")),
             (_, state) if !state.is_final() && wish.never_rests() && !wish.stop_asked => Ok(()),
             (Desired::Run, State::Completed | State::Failed) => {
@@ -249,8 +253,7 @@ impl World {
                 return broken("L3", format!("a container is left over: {body:?}"));
             }
             let same = |other: &&Body| other.owned.as_ref().is_some_and(|(_, own)| own.task == identity.task);
-            let never_rests =
-                self.users.wishes.values().any(|wish| wish.task == identity.task && wish.never_rests());
+            let never_rests = self.users.wish(identity.task).is_some_and(Wish::never_rests);
             if self.our_containers().filter(same).count() > 1 && !never_rests {
                 return broken("L3", format!("{} has more than one container", identity.task));
             }
@@ -272,7 +275,13 @@ impl World {
 
 impl Wish {
     /// Whether it can never run and is tried for ever.
-    fn never_rests(&self) -> bool {
-        self.shape.image == Image::Nowhere && self.spec.restart_policy.retries().is_none()
+    pub(crate) fn never_rests(&self) -> bool {
+        let is_bad = self.is_of_nothing() || self.spec.image.starts_with("crashing");
+        is_bad && self.spec.restart_policy.retries().is_none()
+    }
+
+    /// Whether there is no such image.
+    fn is_of_nothing(&self) -> bool {
+        self.spec.image.starts_with("nowhere")
     }
 }

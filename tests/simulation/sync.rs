@@ -7,6 +7,7 @@ use std::time::Duration;
 use orc::model::id::{ClusterId, InstanceId, NodeName, TaskId};
 use orc::model::node::{Life, NodeFacts, NodeLoad};
 use orc::model::record::Record;
+use orc::model::routes::Routes;
 use orc::model::state::Ready;
 use orc::model::task::{Assignment, Report};
 use orc::model::time::{Moment, Timestamp};
@@ -15,7 +16,7 @@ use orc::plan::host::tell::Told;
 use uuid::Uuid;
 
 use crate::faults::Planted;
-use crate::manager::Written;
+use crate::manager::{Poll, Written};
 use crate::schedule::Way;
 use crate::world::{Checked, Event, World};
 
@@ -39,6 +40,10 @@ pub(crate) struct Question {
     leftovers: Option<Vec<TaskId>>,
     reports: Vec<Report>,
     events: u64,
+    /// The routes that it knows.
+    routed: u64,
+    /// Tasks to which connections are open, beside those that are routed to.
+    open: Vec<TaskId>,
 }
 
 /// What a manager answers.
@@ -52,6 +57,7 @@ pub(crate) struct News {
     whole: bool,
     assignments: Vec<Assignment>,
     lease: Duration,
+    routes: Option<Routes>,
 }
 
 /// What a worker remembers of a question.
@@ -66,6 +72,7 @@ impl World {
     /// Asks when it is time to.
     pub(crate) fn ask(&mut self, node: usize) {
         let id = self.fresh();
+        let open = self.workers[node].ports.still_open(self.now);
         let worker = &self.workers[node];
         let Some(host) = &worker.host else { return };
         let hanging = worker.questions.len();
@@ -108,6 +115,8 @@ impl World {
             leftovers: host.leftovers(),
             reports,
             events: worker.disk.events,
+            routed: worker.ports.routed(),
+            open,
         };
         let asked = Asked {
             reports: question
@@ -189,11 +198,12 @@ impl World {
         let ours = question.known.filter(|(of, _, _)| *of == cluster.id);
         let known = ours.map(|(_, _, revision)| revision);
         let behind = ours.is_none_or(|(_, epoch, _)| epoch != cluster.epoch);
-        if behind || !question.reports.is_empty() {
-            self.answer(&name, question.id, known);
+        let poll = Poll { id: question.id, known, routed: question.routed };
+        if behind || !question.reports.is_empty() || self.routes_for(poll.routed).is_some() {
+            self.answer(&name, poll);
         } else {
-            if let Some((superseded, known)) = self.manager.polls.insert(name.clone(), (question.id, known)) {
-                self.answer(&name, superseded, known);
+            if let Some(superseded) = self.manager.polls.insert(name.clone(), poll) {
+                self.answer(&name, superseded);
             }
             self.after(WAIT, Event::PollExpires { node, id: question.id });
         }
@@ -210,13 +220,13 @@ impl World {
             node: name.clone(),
             life: question.life,
             hanging: None,
-            facts: facts(),
+            facts: facts(name),
             load: NodeLoad::default(),
             engine_trouble: question.engine_trouble.clone(),
             known: ours.map(|(_, epoch, revision)| (epoch, revision)),
             start: question.start,
-            routed: None,
-            open: Vec::new(),
+            routed: Some(question.routed),
+            open: question.open.clone(),
             leftovers: question.leftovers.clone(),
             lease: self.manager.patience.lease,
         }));
@@ -236,28 +246,35 @@ impl World {
 
     pub(crate) fn poll_expires(&mut self, node: usize, id: u64) {
         let name = self.workers[node].name.clone();
-        if let Some((hanging, known)) =
-            self.manager.polls.get(&name).copied().filter(|(hanging, _)| *hanging == id)
-        {
+        if let Some(poll) = self.manager.polls.get(&name).copied().filter(|poll| poll.id == id) {
             self.manager.polls.remove(&name);
-            self.answer(&name, hanging, known);
+            self.answer(&name, poll);
         }
+    }
+
+    /// What a worker should hear of routes that knows these.
+    fn routes_for(&self, known: u64) -> Option<&Routes> {
+        let cluster = self.manager.cluster.as_ref().filter(|_| self.manager.has_decided)?;
+        Some(cluster.routes()).filter(|routes| routes.revision != known)
     }
 
     /// Answers those for whom there is news.
     pub(crate) fn answer_polls(&mut self) {
         let Some(cluster) = &self.manager.cluster else { return };
-        let polls = self.manager.polls.iter().filter(|(name, (_, known))| cluster.has_news(name, *known));
-        let polls: Vec<(NodeName, (u64, Option<u64>))> =
-            polls.map(|(name, poll)| (name.clone(), *poll)).collect();
-        for (name, (id, known)) in polls {
+        let has_news = |(name, poll): &(&NodeName, &Poll)| {
+            cluster.has_news(name, poll.known) || self.routes_for(poll.routed).is_some()
+        };
+        let polls = self.manager.polls.iter().filter(has_news);
+        let polls: Vec<(NodeName, Poll)> = polls.map(|(name, poll)| (name.clone(), *poll)).collect();
+        for (name, poll) in polls {
             self.manager.polls.remove(&name);
-            self.answer(&name, id, known);
+            self.answer(&name, poll);
         }
     }
 
-    fn answer(&mut self, name: &NodeName, id: u64, known: Option<u64>) {
+    fn answer(&mut self, name: &NodeName, poll: Poll) {
         let Some(cluster) = &self.manager.cluster else { return };
+        let Poll { id, known, routed } = poll;
         let delta = cluster.delta(name, known);
         let news = News {
             cluster: cluster.id,
@@ -268,6 +285,7 @@ impl World {
             whole: delta.whole,
             assignments: delta.assignments,
             lease: self.manager.patience.lease,
+            routes: self.routes_for(routed).cloned(),
         };
         let Some(node) = self.workers.iter().position(|worker| worker.name == *name) else { return };
         self.coverage.count("answer", if news.whole { "whole" } else { "delta" });
@@ -346,6 +364,9 @@ impl World {
     }
 
     fn hear(&mut self, node: usize, asked: &Asked, news: &News) -> Checked {
+        if let Some(routes) = &news.routes {
+            self.take_routes(node, routes.clone());
+        }
         let told = Told {
             cluster: news.cluster,
             epoch: news.epoch,
@@ -382,7 +403,8 @@ impl World {
     }
 }
 
-/// Every machine: 4 cores, 8 GiB.
-fn facts() -> NodeFacts {
-    NodeFacts { cores: 4, memory: 8 << 30, disk: 100 << 30, ..NodeFacts::default() }
+/// Every machine: 4 cores, 8 GiB, and an address.
+fn facts(name: &NodeName) -> NodeFacts {
+    let ip = format!("10.0.0.{}", name.as_str().trim_start_matches("worker-"));
+    NodeFacts { ip, cores: 4, memory: 8 << 30, disk: 100 << 30, ..NodeFacts::default() }
 }

@@ -17,6 +17,7 @@ use orc::plan::host::call::{Call, Outcome, Reply, Verb};
 
 use crate::docker::{Body, Cause, Deed, Docker, What};
 use crate::manager;
+use crate::services::check_member;
 use crate::users::Wish;
 use crate::worker;
 use crate::world::{Checked, World, broken};
@@ -106,6 +107,9 @@ impl World {
                     format!("engine-{} {:?} {} {own:?}", engine + 1, deed.what, &deed.body.id.0[60..])
                 });
                 self.judge(&deed)?;
+                if deed.what == What::Started {
+                    self.lives_out(engine, &deed.body);
+                }
                 if matches!(deed.what, What::Ended(_)) {
                     let until = self.now + self.random.pick(&[0, 20, 80, 1_000]);
                     self.engines[engine].cleaning.insert(deed.body.id.clone(), until);
@@ -130,6 +134,7 @@ impl World {
                 self.judge_started(&deed.body)?;
             }
             What::Ended(cause) => {
+                self.hang_up(identity.task);
                 let code = deed.body.exit.as_ref().map_or(0, |exit| exit.code);
                 self.truth.attempts.entry(key).or_default().endings.push(Ending {
                     at: self.now,
@@ -152,7 +157,7 @@ impl World {
 
     fn judge_created(&self, body: &Body, owner: &Owner) -> Checked {
         let Some((_, identity)) = &body.owned else { return Ok(()) };
-        let Some(wish) = self.users.wishes.values().find(|wish| wish.task == identity.task) else {
+        let Some(wish) = self.users.wish(identity.task) else {
             return broken(
                 "S7",
                 format!("a container was created for {}, which nobody wants", identity.task),
@@ -427,17 +432,20 @@ impl World {
         }
         for id in &dirty.tasks {
             if let Some(new) = after.tasks.get(id) {
-                self.check_task(before.tasks.get(id), new)?;
+                self.check_task(after, before.tasks.get(id), new)?;
             }
         }
-        Ok(())
+        self.check_services(after, dirty)
     }
 
-    fn check_task(&self, old: Option<&Task>, new: &Task) -> Checked {
-        let Some(wish) = self.users.wishes.values().find(|wish| wish.task == new.id) else {
+    fn check_task(&self, after: &manager::Disk, old: Option<&Task>, new: &Task) -> Checked {
+        if let (None, Some(its)) = (old, &new.membership) {
+            return check_member(after, new, its);
+        }
+        let Some(wish) = self.users.wish(new.id) else {
             return broken("S9", format!("{} came out of nothing", new.id));
         };
-        if new.desired == Desired::Stop && !wish.stop_asked {
+        if new.desired == Desired::Stop && !wish.stop_asked && !self.is_resumed(new) {
             return broken("S13", format!("{} is to stop, and nobody asked for that", new.id));
         }
         if new.spec != wish.spec {

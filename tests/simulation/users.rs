@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use orc::model::id::{NodeName, RequestId, TaskId};
 use orc::model::spec::TaskSpec;
+use orc::model::state::Desired;
+use orc::model::task::Task;
 use orc::plan::cluster::change::{Change, Refusal, Submission};
 use serde_json::json;
 use uuid::Uuid;
@@ -28,13 +30,57 @@ pub(crate) enum Want {
 #[derive(Debug, Default)]
 pub(crate) struct Users {
     pub(crate) wishes: BTreeMap<usize, Wish>,
+    /// Tasks of services: each that is on the manager's disk is like one that was accepted.
+    members: BTreeMap<TaskId, Wish>,
+}
+
+impl Users {
+    /// All that is wanted, or was.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Wish> {
+        self.wishes.values().chain(self.members.values())
+    }
+
+    /// Who wants a task, or wanted it.
+    pub(crate) fn wish(&self, task: TaskId) -> Option<&Wish> {
+        self.members.get(&task).or_else(|| self.wishes.values().find(|wish| wish.task == task))
+    }
+
+    /// A task of a service is wanted no more, for a good reason.
+    pub(crate) fn is_to_stop(&mut self, task: TaskId) {
+        if let Some(wish) = self.members.get_mut(&task) {
+            (wish.stop_asked, wish.stop_accepted) = (true, true);
+        }
+    }
+
+    /// Takes note of a task of a service that is durable.
+    pub(crate) fn note_member(&mut self, task: &Task) {
+        let wish = || Wish {
+            task: task.id,
+            spec: task.spec.clone(),
+            pinned: task.pinned.clone(),
+            accepted: Some(true),
+            stop_asked: false,
+            stop_accepted: false,
+        };
+        self.members.entry(task.id).or_insert_with(wish);
+        if task.desired == Desired::Stop {
+            self.is_to_stop(task.id);
+        }
+    }
+
+    /// The manager has died: what it had decided and not written is nothing.
+    pub(crate) fn go_by(&mut self, tasks: &BTreeMap<TaskId, Task>) {
+        for wish in self.members.values_mut() {
+            let stops = tasks.get(&wish.task).is_none_or(|task| task.desired == Desired::Stop);
+            (wish.stop_asked, wish.stop_accepted) = (stops, stops);
+        }
+    }
 }
 
 /// One task that somebody asked for.
 #[derive(Debug, Clone)]
 pub(crate) struct Wish {
     pub(crate) task: TaskId,
-    pub(crate) shape: Shape,
     pub(crate) spec: Arc<TaskSpec>,
     pub(crate) pinned: Option<NodeName>,
     /// `Some(true)` = 201; `Some(false)` = 4xx.
@@ -105,7 +151,6 @@ impl World {
         let pinned = shape.pinned.map(|node| self.workers[node].name.clone());
         let wished = Wish {
             task: task_id(wish),
-            shape,
             spec: Arc::new(spec(shape)),
             pinned,
             accepted: None,

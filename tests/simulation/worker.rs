@@ -14,6 +14,7 @@ use orc::plan::host::{Dirty, Host};
 use crate::faults::Planted;
 use crate::random::Random;
 use crate::schedule::{Op, Point, Profile, Way};
+use crate::services::Ports;
 use crate::sync::Asked;
 use crate::world::{Checked, Clocks, Event, World, broken};
 
@@ -46,6 +47,8 @@ pub(crate) struct Worker {
     /// Changes that the manager has not taken in.
     pub(crate) untold: BTreeMap<TaskId, u64>,
     pub(crate) questions: BTreeMap<u64, Asked>,
+    /// What its process knows of the ports of services.
+    pub(crate) ports: Ports,
     pub(crate) news: bool,
     /// A question of it hangs for longer than it should.
     pub(crate) overdue: bool,
@@ -92,6 +95,7 @@ impl Worker {
             rebooted: false,
             untold: BTreeMap::new(),
             questions: BTreeMap::new(),
+            ports: Ports::default(),
             news: false,
             overdue: false,
             unanswered: 0,
@@ -129,6 +133,7 @@ impl World {
         worker.dirty = Dirty { knowledge: true, ..Dirty::default() };
         worker.held = Vec::new();
         worker.questions = BTreeMap::new();
+        worker.ports = Ports::default();
         worker.news = false;
         worker.unanswered = 0;
         worker.silent_until = 0;

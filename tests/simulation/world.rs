@@ -17,6 +17,9 @@ use crate::faults::Planted;
 use crate::manager::Manager;
 use crate::random::Random;
 use crate::schedule::{Op, Profile, Schedule};
+use crate::services::Trials;
+use crate::services::users::Customers;
+use crate::services::wishes::IMAGES;
 use crate::sync::{News, Question};
 use crate::truth::Truth;
 use crate::users::{Users, Want};
@@ -86,6 +89,13 @@ pub(crate) enum Event {
     Over(Op),
     /// A user's request reaches the manager.
     UserAsks(usize, Want),
+    /// The user of a service says what he wants of it.
+    CustomerSays(u8),
+    /// Somebody connects to a port of a service on a node.
+    ClientComes {
+        node: usize,
+        life: u64,
+    },
     /// A worker's question reaches the manager.
     Asked {
         node: usize,
@@ -177,6 +187,8 @@ pub(crate) struct World {
     pub(crate) engines: Vec<Docker>,
     pub(crate) registry_up: bool,
     pub(crate) users: Users,
+    pub(crate) customers: Customers,
+    pub(crate) trials: Trials,
     pub(crate) truth: Truth,
     pub(crate) calls: BTreeMap<u64, OpenCall>,
     pub(crate) coverage: Coverage,
@@ -221,7 +233,7 @@ impl World {
         let count = workers.iter().map(|worker| worker.engine).max().unwrap_or(0) + 1;
         let mut engines: Vec<Docker> = (0..count).map(|_| Docker::new()).collect();
         for engine in &mut engines {
-            engine.images.insert("present:1".to_owned());
+            engine.images.extend(IMAGES.map(ToOwned::to_owned));
             add_decoys(engine, &profile, cluster, &workers[0].name);
         }
         Self {
@@ -232,6 +244,8 @@ impl World {
             engines,
             registry_up: true,
             users: Users::default(),
+            customers: Customers::default(),
+            trials: Trials::default(),
             truth: Truth::default(),
             calls: BTreeMap::new(),
             coverage: Coverage::default(),
@@ -271,8 +285,10 @@ impl World {
     }
 
     fn happen(&mut self, event: Event) -> Checked {
-        let for_manager =
-            matches!(event, Event::UserAsks(..) | Event::Asked { .. } | Event::PollExpires { .. });
+        let for_manager = matches!(
+            event,
+            Event::UserAsks(..) | Event::CustomerSays(_) | Event::Asked { .. } | Event::PollExpires { .. }
+        );
         if for_manager && self.manager.frozen_until > self.now {
             // It waits in the buffers of a process that stands still.
             self.at(self.manager.frozen_until, event);
@@ -282,6 +298,11 @@ impl World {
             Event::Step(op) => self.step(&op),
             Event::Over(op) => self.over(&op),
             Event::UserAsks(wish, want) => self.user_asks(wish, want),
+            Event::CustomerSays(service) => self.customer_says(service),
+            Event::ClientComes { node, life } => {
+                self.client_comes(node, life);
+                Ok(())
+            }
             Event::Asked { node, life, question } => self.asked(node, life, &question),
             Event::Answered { node, life, id, news } => self.answered(node, life, id, news.as_deref()),
             Event::Refused { node, life, id } => self.refused(node, life, id),
