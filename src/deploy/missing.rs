@@ -211,10 +211,6 @@ pub(super) fn of_project(project: &Project, notes: &mut Vec<Note>) {
             let says = "volumes are directories of the nodes' engines, made by the driver `local` without options; \
                         make this one on every node, and say `external: true`";
             tell(&volume.at, key, Refused, says);
-        } else {
-            let says = "every node has a volume of this name for itself: a task that goes to another node finds what \
-                        is there; a constraint keeps it on one";
-            tell(&volume.at, key, Warned, says);
         }
     }
 }

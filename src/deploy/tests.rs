@@ -263,8 +263,6 @@ volumes: {data: {}, shared: {external: true}, nfs: {driver_opts: {type: nfs}}}
         compose.yaml:4:38: services.db.volumes[1] is not honoured: it is the node's own file or directory: it has to be there, under a directory that ORC_BIND_MOUNTS allows, and is not copied from here
         compose.yaml:4:56: services.db.volumes[2] is not honoured: a volume without a name is left out: what is written there is in the container, and gone with it; name the volume to keep it
         compose.yaml:4:75: services.db.volumes[4] is not honoured: `size` and `mode` are not set: half of the node's memory is the limit, and all may write
-        compose.yaml:6:11: volumes.data is not honoured: every node has a volume of this name for itself: a task that goes to another node finds what is there; a constraint keeps it on one
-        compose.yaml:6:21: volumes.shared is not honoured: every node has a volume of this name for itself: a task that goes to another node finds what is there; a constraint keeps it on one
         compose.yaml:6:47: volumes.nfs is refused: volumes are directories of the nodes' engines, made by the driver `local` without options; make this one on every node, and say `external: true`"]].assert_eq(&notes.join("\n"));
     assert!(translation.stack.is_none(), "what is on a share must not be made a directory of the node");
     let stack = stack(

@@ -9,6 +9,7 @@ pub mod docker;
 pub mod fake;
 pub mod labels;
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ use crate::model::spec::TaskSpec;
 
 /// One Docker Engine.
 pub trait Engine: Send + Sync + 'static {
-    /// What the engine says of itself. `GET /info` and `GET /version`.
+    /// What the engine says of itself. `GET /info` and `GET /volumes`.
     fn info(&self) -> impl Future<Output = Result<EngineInfo, Failure>> + Send;
 
     /// Every container of `owner`, in any state. A failed list is not an empty list (rule R7): a container of
@@ -115,6 +116,8 @@ pub struct EngineInfo {
     pub cores: u32,
     /// Bytes of memory of its host.
     pub memory: u64,
+    /// Its named volumes whose data is on its host; `None` = it does not say now.
+    pub volumes: Option<BTreeSet<String>>,
 }
 
 /// Something happened to a container of ours.

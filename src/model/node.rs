@@ -1,6 +1,7 @@
 //! A worker and its engine, as the manager knows it.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -30,6 +31,19 @@ pub struct NodeFacts {
     pub version: String,
     /// The operator's labels.
     pub labels: BTreeMap<String, String>,
+    /// The named volumes that its engine keeps; `None` = they are as was said before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub volumes: Option<BTreeSet<String>>,
+}
+
+impl NodeFacts {
+    /// These, after `former` ones.
+    pub fn over(&self, former: &Self) -> Cow<'_, Self> {
+        if self.volumes.is_some() || former.volumes.is_none() {
+            return Cow::Borrowed(self);
+        }
+        Cow::Owned(Self { volumes: former.volumes.clone(), ..self.clone() })
+    }
 }
 
 /// How loaded a node is at the moment.

@@ -96,6 +96,13 @@ impl TaskSpec {
         fingerprint(self)
     }
 
+    /// The volumes that outlive it, and that only its node has.
+    pub fn named_volumes(&self) -> impl Iterator<Item = &str> {
+        let named =
+            self.mounts.iter().filter(|mount| mount.kind == MountKind::Volume && !mount.source.is_empty());
+        named.map(|mount| mount.source.as_str())
+    }
+
     /// The host ports that this task alone may hold on a node.
     pub fn fixed_host_ports(&self) -> impl Iterator<Item = (Protocol, u16)> + '_ {
         let bindings = self.port_bindings.iter().filter(|_| self.publish_mode == PublishMode::Host);

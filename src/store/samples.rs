@@ -1,6 +1,6 @@
 //! What the tests of the store keep: a task, a node and an event with something in every field.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -110,6 +110,7 @@ pub(super) fn node() -> Node {
             engine: "20.10.24".to_owned(),
             version: "0.1.0".to_owned(),
             labels: BTreeMap::from([("zone".to_owned(), "a".to_owned())]),
+            volumes: Some(BTreeSet::from(["pgdata".to_owned()])),
         },
         state: NodeState::Ready,
         availability: Availability::Drain,

@@ -3,6 +3,8 @@
 //! What the worker sees goes out, what is wanted of it comes back. Both sides repeat what was not acknowledged,
 //! so a lost message costs time and nothing else.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::stats::Stats;
@@ -56,6 +58,9 @@ const MOST: u64 = 1 << 60;
 /// More processors than any machine has.
 const MOST_CORES: u32 = 1 << 16;
 
+/// More named volumes than any machine has.
+const MOST_VOLUMES: usize = 10_000;
+
 impl SyncRequest {
     /// Whether each number is one that can be counted and written down; else a sentence that names one which is not. A
     /// worker may be in anybody's hands, and one bad row would cost everybody else's write.
@@ -73,6 +78,10 @@ impl SyncRequest {
             all.chain(of_reports).chain(of_events).find(|(_, number)| *number > MOST)
         {
             return Err(format!("{field} is {number}: {MOST} is more than there can be of anything"));
+        }
+        let volumes = facts.volumes.as_ref().map_or(0, BTreeSet::len);
+        if volumes > MOST_VOLUMES {
+            return Err(format!("Facts.Volumes are {volumes}: {MOST_VOLUMES} are more than any machine has"));
         }
         if facts.cores > MOST_CORES {
             return Err(format!("Facts.Cores is {}: {MOST_CORES} is more than any machine has", facts.cores));

@@ -28,6 +28,7 @@ pub async fn describe<E: Engine>(engine: Arc<E>, worker: Worker, facts: watch::S
                 facts.engine = info.version;
                 facts.cores = info.cores;
                 facts.memory = info.memory;
+                facts.volumes = info.volumes.or(facts.volumes.take());
             });
         });
         worker.say(Said::Described(result)).await;

@@ -13,6 +13,7 @@ pub mod probe;
 pub mod sync;
 mod telling;
 mod turn;
+mod volumes;
 
 use tokio::sync::{mpsc, oneshot, watch};
 

@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use super::machine::{self, Gauge};
 use super::ports::Ports;
+use super::volumes::ToldVolumes;
 use super::{Bundle, Receipt, Said, Worker, output};
 use crate::client::{Client, ClientError};
 use crate::clock::Clock;
@@ -79,6 +80,8 @@ pub struct Sync<E> {
 /// What came of one question.
 struct Exchanged {
     receipt: Receipt,
+    /// The volumes that were told.
+    volumes: Option<BTreeSet<String>>,
     base: Option<u64>,
     asked_at: Moment,
     result: Result<SyncAnswer, ClientError>,
@@ -119,6 +122,7 @@ impl<E: Engine> Sync<E> {
         let mut is_answered = true;
         let mut clocks = Clocks::Agree;
         let mut reasons = Reasons::default();
+        let mut told = ToldVolumes::default();
         loop {
             let due = is_answered || overdue_at <= tokio::time::Instant::now();
             let has_news = questions.len() < 2 && news.has_changed().unwrap_or(false);
@@ -130,7 +134,9 @@ impl<E: Engine> Sync<E> {
                 (newest, is_answered) = (Clock.now().moment, false);
                 let age = if questions.is_empty() { HEARTBEAT } else { SELDOM };
                 let stats = readings.read(bundle.live, age);
-                questions.push(self.ask(self.question(bundle, stats, readings.load, heartbeat)));
+                let mut question = self.question(bundle, stats, readings.load, heartbeat);
+                told.shorten(&mut question.facts);
+                questions.push(self.ask(question));
             }
             let room = questions.len() < 2;
             tokio::select! {
@@ -144,6 +150,7 @@ impl<E: Engine> Sync<E> {
                         failures = 0;
                         reasons = Reasons::default();
                         clocks = clocks.compared(&answer);
+                        told.answered(&answer.known, exchanged.volumes);
                         heartbeat = heartbeat_of(Duration::from_millis(answer.lease_ms)).unwrap_or(heartbeat);
                         let Exchanged { receipt, base, asked_at, .. } = exchanged;
                         is_answered |= asked_at >= newest;
@@ -219,11 +226,13 @@ impl<E: Engine> Sync<E> {
             events: request.events.last().map_or(0, |event| event.seq),
             newest_event: 0,
         };
+        let volumes = request.facts.volumes.clone();
         let base = request.known.map(|known| known.revision);
         let asked_at = Clock.now().moment;
         let path = format!("/nodes/{}/sync", self.node);
         Exchanged {
             receipt,
+            volumes,
             base,
             asked_at,
             result: self.manager.post(&path, &request, HEARTBEAT + PATIENCE).await,

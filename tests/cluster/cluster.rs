@@ -220,6 +220,13 @@ impl Cluster {
         (id.clone(), seen.places(&id)[0])
     }
 
+    /// Stops a task, and waits until it has no container any more.
+    pub(crate) async fn stop(&self, task: &str) {
+        self.client.delete(&format!("/tasks/{task}"), PATIENCE).await.unwrap();
+        let look = async || self.engines.look().await;
+        Fault::now().within(PATIENCE, "it has ended", look, |seen: &Seen| seen.places(task).is_empty()).await;
+    }
+
     /// What a task writes from now on, as whoever follows it reads it.
     pub(crate) async fn follow(
         &self,

@@ -43,3 +43,5 @@ mod silence;
 mod spoiled;
 #[cfg(test)]
 mod trembling;
+#[cfg(test)]
+mod volumes;

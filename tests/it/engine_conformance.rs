@@ -110,6 +110,7 @@ async fn it_says_its_version_and_size(rig: &impl Rig) {
     let info = rig.engine().info().await.unwrap();
     assert!(info.version.starts_with(|first: char| first.is_ascii_digit()), "{info:?}");
     assert!(info.cores >= 1 && info.memory > 1 << 28, "{info:?}");
+    assert!(info.volumes.is_some(), "{info:?}");
 }
 
 async fn a_created_container_is_listed_with_its_labels(rig: &impl Rig) {

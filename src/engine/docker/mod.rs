@@ -11,6 +11,7 @@ mod pull;
 mod read;
 mod streams;
 mod transport;
+mod volumes;
 
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
@@ -100,6 +101,7 @@ impl Engine for Docker {
             version: info.server_version.unwrap_or_default(),
             cores: info.ncpu.and_then(|cores| cores.try_into().ok()).unwrap_or_default(),
             memory: info.mem_total.and_then(|bytes| bytes.try_into().ok()).unwrap_or_default(),
+            volumes: self.volumes().await,
         })
     }
 

@@ -108,7 +108,12 @@ impl Fake {
 impl Engine for Fake {
     async fn info(&self) -> Result<EngineInfo, Failure> {
         self.call((Verb::Info, "", None), self.deadlines.call, |host| {
-            Ok(EngineInfo { version: "20.10.24".to_owned(), cores: host.cores, memory: host.memory })
+            Ok(EngineInfo {
+                version: "20.10.24".to_owned(),
+                cores: host.cores,
+                memory: host.memory,
+                volumes: Some(host.volumes.clone()),
+            })
         })
         .await
     }

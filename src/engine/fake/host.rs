@@ -32,6 +32,8 @@ pub(super) struct Host {
     pub(super) registry: BTreeMap<String, Registry>,
     /// Programs in containers that did not end by themselves.
     pub(super) execs: BTreeMap<ExecId, Exec>,
+    /// Named ones: they stay when their containers are gone.
+    pub(super) volumes: BTreeSet<String>,
     pub(super) cores: u32,
     pub(super) memory: u64,
     /// Most containers of one attempt that ever lived at once.
@@ -53,6 +55,7 @@ impl Host {
             images: BTreeMap::new(),
             registry: BTreeMap::new(),
             execs: BTreeMap::new(),
+            volumes: BTreeSet::new(),
             cores: 4,
             memory: 8 << 30,
             peak_live: BTreeMap::new(),
@@ -149,6 +152,7 @@ impl Host {
         if let Ok(holder) = self.find(name) {
             return Err(name_is_taken(name, &holder.id));
         }
+        self.volumes.extend(spec.named_volumes().map(str::to_owned));
         let id = ContainerId(format!("{:064x}", self.next_id));
         self.next_id += 1;
         self.containers

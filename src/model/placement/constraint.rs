@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fact::Fact;
 use super::value::{Value, quantity};
+use crate::model::id::NodeName;
 
 /// A condition on a node. It is what its text says: equal and ordered by that alone.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -62,6 +63,17 @@ const OPERATORS: &str = "==, !=, >=, <=, >, <, \"in (a, b)\" and \"not in (a, b)
                          whether there is one, and with ! before it whether there is none";
 
 impl Constraint {
+    /// That a node is one of these.
+    pub fn is_one_of(names: &[&NodeName]) -> Self {
+        let listed: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+        let text = match listed.as_slice() {
+            [one] => format!("node.name=={one}"),
+            several => format!("node.name in ({})", several.join(", ")),
+        };
+        let values = listed.into_iter().map(|name| Value::Text(name.to_owned())).collect();
+        Self { text, fact: Fact::Name, test: Test::AnyOf(values) }
+    }
+
     /// As its owner wrote it.
     pub fn text(&self) -> &str {
         &self.text

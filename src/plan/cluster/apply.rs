@@ -214,6 +214,9 @@ impl Cluster {
         self.finished.insert((lived, id));
         if let Some(member) = task.node.as_ref().and_then(|name| self.nodes.get_mut(name)) {
             member.usage.remove(&task.spec);
+            if task.observed.attempt > 0 && member.keep_volumes(&task.spec) {
+                self.dirty.nodes.insert(member.node.name.clone());
+            }
             self.fresh.append(&mut self.parked);
         }
     }

@@ -47,13 +47,14 @@ impl Cluster {
         let Some(member) = self.nodes.get_mut(name) else { return Ok(Applied::Ignored) };
         let message = engine_trouble.as_deref().unwrap_or_default();
         let before = member.node.state;
+        let facts = facts.over(&member.node.facts);
         if !joined && before == state && member.node.facts == *facts && member.node.message == message {
             member.node.seen_at = now.wall;
             return Ok(Applied::Ignored);
         }
         member.node = Node {
             state,
-            facts: facts.clone(),
+            facts: facts.into_owned(),
             message: message.to_owned(),
             seen_at: now.wall,
             ..member.node.clone()

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::model::id::TaskId;
 use crate::model::node::{Availability, Life, Node, NodeLoad, NodeState};
+use crate::model::spec::TaskSpec;
 use crate::model::time::Moment;
 use crate::plan::schedule::{Candidate, Description, Usage};
 
@@ -82,6 +83,19 @@ impl Member {
         self.node.state == NodeState::Unreachable || self.node.availability == Availability::Drain
     }
 
+    /// Takes note that the named volumes of a task that ran here are here, as the worker will say at its next look; whether
+    /// that is news.
+    pub(super) fn keep_volumes(&mut self, spec: &TaskSpec) -> bool {
+        let Some(volumes) = &mut self.node.facts.volumes else { return false };
+        let before = volumes.len();
+        volumes.extend(spec.named_volumes().map(str::to_owned));
+        let is_news = volumes.len() > before;
+        if is_news {
+            self.describe();
+        }
+        is_news
+    }
+
     /// Takes note that `node` is another than before.
     pub(super) fn describe(&mut self) {
         self.description = describe(&self.node);
@@ -94,5 +108,6 @@ fn describe(node: &Node) -> Arc<Description> {
         engine: node.facts.engine.clone(),
         version: node.facts.version.clone(),
         labels: node.labels(),
+        volumes: node.facts.volumes.clone().unwrap_or_default(),
     })
 }

@@ -8,6 +8,7 @@ use super::amount::{Rounding, bytes, cores};
 use super::matching::mismatch;
 use super::nodes::Nodes;
 use super::room::{Ask, Free, taken_port};
+use super::volumes::Tied;
 use crate::model::decision::{LeftOut, Reasoning};
 use crate::model::id::NodeName;
 use crate::model::node::{Availability, NodeState};
@@ -20,6 +21,11 @@ use crate::model::spec::{Protocol, TaskSpec};
 pub struct Unplaceable(Arc<Reasoning>);
 
 impl Unplaceable {
+    /// The same, said after where the task's volumes are.
+    pub(super) fn tied(&self, tied: &Tied) -> Self {
+        Self(Arc::new(tied.explain(&self.0)))
+    }
+
     /// The sentence, and which nodes it is about.
     pub fn reasoning(&self) -> Arc<Reasoning> {
         self.0.clone()

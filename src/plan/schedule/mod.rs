@@ -1,7 +1,7 @@
 //! Where a task goes: which nodes it may be on, which of them have room, and which of those is best.
 //!
 //! [`Pass`] is the way in. `field` keeps apart who matches a task's constraints and how its preferences like
-//! them, `room` who has room, `kin` who has a task beside which it may not be. Each scheduler is one function in a file of its own: what a node costs. To add one:
+//! them, `room` who has room, `kin` who has a task beside which it may not be, `volumes` who has its data. Each scheduler is one function in a file of its own: what a node costs. To add one:
 //! such a file, a word in [`crate::model::node::SchedulerKind`], a line in `Pass::choose`.
 
 mod account;
@@ -23,6 +23,7 @@ mod roundrobin;
 mod spread;
 mod standing;
 mod tree;
+mod volumes;
 
 #[cfg(test)]
 mod tests;
@@ -39,6 +40,7 @@ pub use explain::Unplaceable;
 pub use kin::Kin;
 pub use matching::admits;
 pub use pass::{Pass, Placed};
+pub use volumes::Volumes;
 
 /// What the live tasks of a node hold of it.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -55,6 +57,8 @@ pub struct Usage {
     pub ports: BTreeSet<(Protocol, u16)>,
     /// Their labels.
     pub kin: Kin,
+    /// Their named volumes.
+    pub volumes: Volumes,
 }
 
 impl Usage {
@@ -66,6 +70,7 @@ impl Usage {
         self.disk += spec.disk;
         self.ports.extend(spec.fixed_host_ports());
         self.kin.add(spec);
+        self.volumes.add(spec);
     }
 
     /// Counts a task out.
@@ -78,6 +83,7 @@ impl Usage {
             self.ports.remove(&port);
         }
         self.kin.remove(spec);
+        self.volumes.remove(spec);
         if self.tasks == 0 {
             // What rounding left behind must not grow over the years.
             self.cpu = 0.0;
@@ -100,6 +106,8 @@ pub struct Description {
     pub version: String,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
+    /// The named volumes that its engine has.
+    pub volumes: BTreeSet<String>,
 }
 
 /// A node as placement sees it.

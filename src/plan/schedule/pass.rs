@@ -11,6 +11,7 @@ use super::points::Tallies;
 use super::room::{Ask, Free, taken_port};
 use super::standing::{Cost, float};
 use super::tree::{self, Likeness};
+use super::volumes::Tied;
 use super::{Candidate, binpack, epvm, greedy, roundrobin, spread};
 use crate::model::decision::{Fit, Reasoning};
 use crate::model::id::NodeName;
@@ -74,8 +75,19 @@ impl Pass {
     }
 
     /// Chooses a node for a task that wants `spec` and counts it in. A task that is `pinned` goes to that node
-    /// or nowhere.
+    /// or nowhere; another goes where its named volumes are.
     pub fn place(&mut self, spec: &TaskSpec, pinned: Option<&NodeName>) -> Result<Placed, Unplaceable> {
+        let tied = if pinned.is_some() { None } else { Tied::of(spec, &self.nodes) };
+        let Some(tied) = tied else { return self.place_anywhere(spec, pinned) };
+        match self.place_anywhere(&tied.spec, None) {
+            Ok(Placed { node, reasoning }) => {
+                Ok(Placed { node, reasoning: Arc::new(tied.explain(&reasoning)) })
+            }
+            Err(none) => Err(none.tied(&tied)),
+        }
+    }
+
+    fn place_anywhere(&mut self, spec: &TaskSpec, pinned: Option<&NodeName>) -> Result<Placed, Unplaceable> {
         let ask = Ask::of(spec);
         let (chosen, reasoning) = if let Some(name) = pinned {
             self.pinned(name, spec, &ask)?
