@@ -42,9 +42,10 @@ enum Fate {
 }
 
 impl OpenCall {
-    /// Whether it may still do something after its worker has given it up.
+    /// Whether it, or what its worker does about it, may still do something after its worker has given it up.
     pub(crate) fn comes_late(&self) -> bool {
-        self.abandoned || self.stuck || matches!(self.fate, Fate::Late | Fate::ReplyLost)
+        let is_lost = matches!(self.fate, Fate::Late | Fate::RequestLost | Fate::ReplyLost);
+        self.abandoned || self.stuck || is_lost
     }
 }
 

@@ -63,7 +63,8 @@ pub(crate) struct Disk {
     pub(crate) revision: u64,
     pub(crate) next_seq: u64,
     pub(crate) rebalance: u32,
-    pub(crate) tasks: BTreeMap<TaskId, Task>,
+    /// Shared, because the whole disk is copied for each write.
+    pub(crate) tasks: BTreeMap<TaskId, Arc<Task>>,
     pub(crate) nodes: BTreeMap<NodeName, Node>,
     pub(crate) requests: BTreeMap<RequestId, (TaskId, String)>,
     /// Services without their versions.
@@ -169,7 +170,7 @@ impl Manager {
         let Disk { id, epoch, epochs, lived, revision, next_seq, rebalance, tasks, nodes, requests, .. } =
             self.disk.clone();
         let requests = requests.into_iter().map(|(id, (task, digest))| (id, task, digest)).collect();
-        let tasks = tasks.into_values().collect();
+        let tasks = tasks.into_values().map(Arc::unwrap_or_clone).collect();
         let nodes = nodes.into_values().collect();
         let restored = Restored {
             services,
@@ -374,7 +375,7 @@ impl World {
         disk.rebalance = rebalance;
         for task in dirty.tasks.iter().filter_map(|id| cluster.task(*id)) {
             disk.next_seq = disk.next_seq.max(task.seq + 1);
-            disk.tasks.insert(task.id, task.clone());
+            disk.tasks.insert(task.id, Arc::new(task.clone()));
         }
         for name in &dirty.nodes {
             disk.nodes.extend(cluster.node(name).map(|member| (name.clone(), member.node.clone())));

@@ -1,6 +1,8 @@
 //! What must be so when the faults are over and some time has passed: everything is as users want it, everybody knows
 //! it, and nothing goes on.
 
+use std::sync::Arc;
+
 use orc::model::container::ContainerStatus;
 use orc::model::id::{ContainerId, NodeName, TaskId};
 use orc::model::state::{Desired, State};
@@ -221,11 +223,11 @@ impl World {
 
     fn fits(&self, node: &NodeName, task: &Task) -> bool {
         let all = self.manager.disk.tasks.values();
-        let holds = |held: &&Task| {
+        let holds = |held: &&Arc<Task>| {
             let leaves = held.predecessor.as_ref().is_some_and(|former| former.node == *node);
             leaves || (held.node.as_ref() == Some(node) && !held.state.is_final())
         };
-        let held: Vec<&Task> = all.filter(holds).collect();
+        let held: Vec<&Arc<Task>> = all.filter(holds).collect();
         let cpu: f64 = held.iter().map(|held| held.spec.cpu).sum();
         let memory: u64 = held.iter().map(|held| held.spec.memory).sum();
         let mut ports = held.iter().flat_map(|held| held.spec.fixed_host_ports());

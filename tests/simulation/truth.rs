@@ -432,7 +432,7 @@ impl World {
         }
         for id in &dirty.tasks {
             if let Some(new) = after.tasks.get(id) {
-                self.check_task(after, before.tasks.get(id), new)?;
+                self.check_task(after, before.tasks.get(id).map(|task| &**task), new)?;
             }
         }
         self.check_services(after, dirty)

@@ -69,7 +69,7 @@ impl Users {
     }
 
     /// The manager has died: what it had decided and not written is nothing.
-    pub(crate) fn go_by(&mut self, tasks: &BTreeMap<TaskId, Task>) {
+    pub(crate) fn go_by(&mut self, tasks: &BTreeMap<TaskId, Arc<Task>>) {
         for wish in self.members.values_mut() {
             let stops = tasks.get(&wish.task).is_none_or(|task| task.desired == Desired::Stop);
             (wish.stop_asked, wish.stop_accepted) = (stops, stops);

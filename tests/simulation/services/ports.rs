@@ -102,7 +102,7 @@ impl World {
         connections.retain(|(_, until)| *until > now);
         connections.push((task, now + stays));
         self.coverage.count("client", "connects");
-        let pause = self.random.between(500, 4_000);
+        let pause = self.random.between(500, 8_000);
         self.after(pause, Event::ClientComes { node, life });
     }
 }

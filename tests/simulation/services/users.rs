@@ -152,8 +152,15 @@ impl World {
                 && task.desired == Desired::Run
                 && !task.state.is_final()
         };
-        let tasks: Vec<TaskId> =
-            self.manager.disk.tasks.values().filter(of_service).map(|task| task.id).collect();
+        let tasks: Vec<TaskId> = self
+            .manager
+            .disk
+            .tasks
+            .values()
+            .map(|task| &**task)
+            .filter(of_service)
+            .map(|task| task.id)
+            .collect();
         let task = tasks.get(pick % tasks.len().max(1))?;
         self.newest_container_of(*task)
     }

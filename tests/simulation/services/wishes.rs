@@ -105,7 +105,7 @@ impl ServiceShape {
 
     /// The specification of a service of that name.
     pub(crate) fn spec(self, name: &ServiceName) -> ServiceSpec {
-        let probe = json!({ "IntervalMs": 1000, "TimeoutMs": 1000, "Retries": 2, "StartPeriodMs": 0 });
+        let probe = json!({ "IntervalMs": 3000, "TimeoutMs": 1000, "Retries": 2, "StartPeriodMs": 0 });
         let mut task = json!({
             "Name": name,
             "Image": self.image(),
