@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::sse::EventStream;
 use crate::client::{Client, ClientError, segment};
-use crate::model::id::NodeName;
+use crate::model::id::{NodeName, RequestId};
 use crate::model::service::ServiceName;
 use crate::model::state::State;
 use crate::plan::cluster::change::Force;
@@ -21,7 +21,7 @@ use crate::wire::event::Event;
 use crate::wire::node::Node;
 use crate::wire::node_patch::NodePatchInput;
 use crate::wire::rebalance::Rebalance;
-use crate::wire::service::{ScaleInput, Service, SteerInput, Version};
+use crate::wire::service::{PaceInput, Run, ScaleInput, Service, SteerInput, Version};
 use crate::wire::state::History;
 use crate::wire::task::{Task, TaskEvent};
 use crate::wire::why::Why;
@@ -279,6 +279,26 @@ impl Api {
     pub(super) async fn steer(&self, name: &ServiceName, action: &str) -> Result<Service, ClientError> {
         let input = SteerInput { action: action.to_owned() };
         self.client.post(&format!("/services/{name}/rollout"), &input, DEADLINE).await
+    }
+
+    /// The runs of a service, oldest first.
+    pub(super) async fn runs(&self, name: &ServiceName) -> Result<Vec<Run>, ClientError> {
+        self.client.get(&format!("/services/{name}/runs"), DEADLINE).await
+    }
+
+    /// Begins a run of a service.
+    pub(super) async fn run_service(
+        &self,
+        name: &ServiceName,
+        request: RequestId,
+    ) -> Result<Run, ClientError> {
+        self.client.post(&format!("/services/{name}/runs?id={request}"), &Value::Null, DEADLINE).await
+    }
+
+    /// Says whether runs begin by the clock: "suspend" or "resume".
+    pub(super) async fn pace(&self, name: &ServiceName, action: &str) -> Result<Service, ClientError> {
+        let input = PaceInput { action: action.to_owned() };
+        self.client.post(&format!("/services/{name}/schedule"), &input, DEADLINE).await
     }
 
     /// Takes a node out of the cluster; `force` = though it is heard of, or has tasks.

@@ -6,6 +6,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use super::ca::CaArgs;
 use super::context::ContextCommand;
+use super::cron::CronCommand;
 use super::deploy::{DeployArgs, PlanArgs};
 use super::events::EventsArgs;
 use super::inspect::InspectArgs;
@@ -70,6 +71,9 @@ pub(super) enum Command {
     /// Declare services, change them without downtime, and see how far that is
     #[command(subcommand)]
     Service(ServiceCommand),
+    /// See and steer what runs by the clock
+    #[command(subcommand)]
+    Cron(CronCommand),
     /// List nodes, as `orc node ls` does
     Nodes(NodesArgs),
     /// List, drain, label and remove nodes, and let workers join
@@ -94,7 +98,7 @@ pub(super) enum Command {
 /// The commands by what they are about.
 const GROUPS: &[(&str, &[&str])] = &[
     ("Tasks", &["run", "ps", "stop", "logs", "events", "why", "inspect"]),
-    ("Services", &["deploy", "plan", "service"]),
+    ("Services", &["deploy", "plan", "service", "cron"]),
     ("Cluster", &["nodes", "node", "rebalance", "token", "ca", "state"]),
     ("Managers elsewhere", &["login", "context"]),
     ("Server roles", &["manager", "worker"]),

@@ -7,6 +7,7 @@ mod args;
 mod ca;
 mod context;
 mod contexts;
+mod cron;
 mod deploy;
 mod error;
 mod events;
@@ -85,6 +86,7 @@ fn execute(cli: Cli, environment: &Environment) -> Result<(), CliError> {
         Some(Command::Deploy(args)) => client(deploy::execute(*args, environment)),
         Some(Command::Plan(args)) => client(deploy::foresee(*args, environment)),
         Some(Command::Service(command)) => client(service::execute(command, environment)),
+        Some(Command::Cron(command)) => client(cron::execute(command, environment)),
         Some(Command::Rebalance(args)) => client(rebalance::execute(args, environment)),
         Some(Command::Ca(args)) => client(ca::execute(args, environment)),
         Some(Command::State(args)) => client(state::execute(args, environment)),

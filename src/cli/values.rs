@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::model::cron::{Missed, Overlap};
 use crate::model::id::is_docker_name;
 use crate::model::placement::Weight;
 use crate::model::port::{HostPort, Port};
@@ -180,6 +181,22 @@ pub(super) fn on_failure(text: &str) -> Result<OnFailure, String> {
         .into_iter()
         .find(|known| known.word() == text)
         .ok_or_else(|| "rollback, pause or continue belongs there".to_owned())
+}
+
+/// `forbid`, `allow`, `replace`.
+pub(super) fn overlap(text: &str) -> Result<Overlap, String> {
+    [Overlap::Forbid, Overlap::Allow, Overlap::Replace]
+        .into_iter()
+        .find(|known| known.word() == text)
+        .ok_or_else(|| "forbid, allow or replace belongs there".to_owned())
+}
+
+/// `once`, `skip`, `all`.
+pub(super) fn missed(text: &str) -> Result<Missed, String> {
+    [Missed::Once, Missed::Skip, Missed::All]
+        .into_iter()
+        .find(|known| known.word() == text)
+        .ok_or_else(|| "once, skip or all belongs there".to_owned())
 }
 
 /// `web=5`

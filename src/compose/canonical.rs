@@ -58,6 +58,10 @@ fn service_form(service: &mut Node, problems: &mut Problems) {
         change(&mut build, "ulimits", ulimits);
         build
     });
+    change(service, "x-orc", |mut own| {
+        change(&mut own, "cron", |node| text_as("schedule", node));
+        own
+    });
     change(service, "deploy", |mut deploy| {
         change(&mut deploy, "labels", |node| assignments(node, &['='], problems));
         deploy

@@ -6,7 +6,8 @@ use crate::wire::service::Service;
 /// Whether a service is so far that those may begin that wait for this of it.
 pub fn is_met(condition: Condition, service: &Service) -> bool {
     let rollout = &service.rollout;
-    let is_there = matches!(rollout.state.as_str(), "settled" | "complete" | "canary");
+    let is_there =
+        matches!(rollout.state.as_str(), "settled" | "complete" | "canary" | "scheduled" | "suspended");
     match condition {
         Condition::Started => {
             let running = service.tasks.iter().filter(|task| task.state == "running").count();

@@ -215,9 +215,14 @@ fn targets(wanted: &Wanted) -> Vec<(u16, Option<&str>)> {
     targets
 }
 
-/// How many tasks a service should have; `None` = one on every node that fits.
+/// How many tasks a service should have at once; `None` = one on every node that fits.
 fn count(wanted: &Wanted) -> Option<u32> {
-    wanted.replicas.or(wanted.completions)
+    let by_clock = is_by_clock(wanted).then_some(0);
+    wanted.replicas.or(wanted.completions).or(by_clock)
+}
+
+fn is_by_clock(wanted: &Wanted) -> bool {
+    wanted.mode == "cron"
 }
 
 fn live(service: &Service) -> impl Iterator<Item = &ServiceTask> {
@@ -226,6 +231,11 @@ fn live(service: &Service) -> impl Iterator<Item = &ServiceTask> {
 }
 
 fn fate(service: &Service, wanted: &Wanted, is_new: bool) -> Tasks {
+    if is_by_clock(&service.wanted) && is_by_clock(wanted) {
+        // Runs that go on are let alone, and the next ones are as it says now.
+        let kept = live(service).map(|task| task.name.clone()).collect();
+        return Tasks { kept, added: Some(0), ..Tasks::default() };
+    }
     let most = count(wanted);
     let stays = |task: &&ServiceTask| {
         let slot: Option<u32> = task.slot.parse().ok();

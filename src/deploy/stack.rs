@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::note::{Fate, Note, Scope};
-use super::{PROJECT, SERVICE, missing, order, policy, port, task};
+use super::{PROJECT, SERVICE, cron, missing, order, policy, port, task};
 use crate::compose::service::dependency::Condition;
 use crate::compose::service::deploy::Mode;
 use crate::compose::{Finding, Project, Service};
@@ -108,6 +108,7 @@ fn declare(project: &Project, scope: &mut Scope<'_>) -> Option<Declared> {
         ..ServiceInput::default()
     };
     set_mode(&mut input, mode);
+    cron::schedule(scope, &mut input);
     port::publish(scope, &mut input);
     // Where mounts may come from only the manager knows; all else it checks as is done here.
     let anywhere = BindRoots(vec![PathBuf::from("/")]);
@@ -145,6 +146,8 @@ const FIELDS: &[(&str, &str)] = &[
     ("Rollback", "deploy.rollback_config"),
     ("Replicas", "deploy.replicas"),
     ("Completions", "deploy.replicas"),
+    ("Schedule", "x-orc.cron.schedule"),
+    ("TimeZone", "x-orc.cron.time_zone"),
 ];
 
 /// The key of the service that a sentence of the API is about; the service as a whole where none is.
@@ -162,6 +165,17 @@ fn mode(project: &Project, scope: &mut Scope<'_>) -> Mode {
             .is_some_and(|need| need.condition == Condition::CompletedSuccessfully)
     };
     match service.deploy.mode {
+        mode if service.cron.is_some() => {
+            if let Some(other) = project.services.values().find(waits) {
+                let says = format!(
+                    "`{}` waits for its end, and what runs by the clock never comes to one; let it wait for \
+                     `service_started`",
+                    other.name
+                );
+                scope.refuse("x-orc.cron", says);
+            }
+            mode
+        }
         Mode::GlobalJob => {
             scope.refuse(
                 "deploy.mode",

@@ -86,7 +86,7 @@ fn restart(scope: &mut Scope<'_>, mode: Mode) -> Option<RestartPolicy> {
             );
         }
     }
-    let is_job = matches!(mode, Mode::ReplicatedJob(_) | Mode::GlobalJob);
+    let is_job = matches!(mode, Mode::ReplicatedJob(_) | Mode::GlobalJob) || scope.service.cron.is_some();
     match said.condition {
         RestartCondition::Unsaid => None,
         RestartCondition::Never => Some(RestartPolicy::No),

@@ -109,6 +109,40 @@ fn a_service_is_replicated_global_or_a_job() {
 }
 
 #[test]
+fn a_service_runs_by_the_clock_where_it_says_when() {
+    let run = "restart: on-failure, deploy: {labels: {a: b}}";
+    check(
+        &format!("x-orc: {{cron: '0 3 * * *'}}, {run}"),
+        &expect![[r#"
+            Labels.a "b"
+            Missed "once"
+            Mode "cron"
+            Overlap "forbid"
+            Schedule "0 3 * * *"
+            Task.Image "nginx"
+            Task.RestartPolicy "on-failure"
+            TimeZone "UTC""#]],
+    );
+    check(
+        "x-orc: {cron: {schedule: '@daily', time_zone: Asia/Tokyo, overlap: replace, missed: all}}",
+        &expect![[r#"
+            Missed "all"
+            Overlap "replace"
+            Schedule "@daily"
+            TimeZone "Asia/Tokyo""#]],
+    );
+    check("x-orc: {cron: '0 25 * * *'}", &expect![""]);
+    check(
+        "x-orc: {cron: {schedule: '@daily', time_zone: Mars, overlap: no}}, deploy: {replicas: 2}",
+        &expect![""],
+    );
+    let waits = "services: {a: {image: i, depends_on: {b: {condition: service_completed_successfully}}}, \
+                 b: {image: i, x-orc: {cron: '@daily'}}}";
+    let notes: Vec<String> = translation(waits).notes.iter().map(ToString::to_string).collect();
+    assert!(notes.iter().any(|note| note.contains("never comes to one")), "{notes:?}");
+}
+
+#[test]
 fn restarts_are_as_far_as_orc_counts_them() {
     check("restart: 'no'", &expect![[r#"Task.RestartPolicy "no""#]]);
     check("restart: 'on-failure:4'", &expect![[r#"Task.RestartPolicy "on-failure:4""#]]);

@@ -3,16 +3,16 @@
 use tokio::sync::oneshot;
 
 use crate::model::access::Token;
-use crate::model::id::{NodeName, TaskId};
+use crate::model::id::{NodeName, RequestId, TaskId};
 use crate::model::request::Request;
 use crate::model::service::ServiceName;
-use crate::plan::cluster::change::{Force, NodePatch, Refusal, ServiceChange, Submission};
+use crate::plan::cluster::change::{self, Force, NodePatch, Refusal, ServiceChange, Submission};
 use crate::store::Error;
 use crate::trust::registry::{Earlier, Refusal as TrustRefusal};
 use crate::trust::{Digest, JoinToken};
 use crate::wire::node::Node;
 use crate::wire::rebalance::Rebalance;
-use crate::wire::service::{Endpoints, Service, Version};
+use crate::wire::service::{Endpoints, Run, Service, Version};
 use crate::wire::state::History;
 use crate::wire::sync::{StreamRequest, SyncAnswer, SyncRequest};
 
@@ -109,6 +109,18 @@ pub enum Message {
         /// Which.
         service: ServiceName,
     },
+    /// A user wants a run of a service now.
+    Run {
+        /// Which, and whose word that is.
+        word: change::Word,
+        /// Heard once, however often it is sent.
+        request: RequestId,
+    },
+    /// A user wants to see the runs of a service.
+    Runs {
+        /// Which.
+        service: ServiceName,
+    },
     /// A worker wants to be let in.
     Join {
         /// What it shows for it.
@@ -161,6 +173,10 @@ pub enum Answer {
     Endpoints(Endpoints),
     /// The versions of a service, oldest first.
     Versions(Vec<Version>),
+    /// One run of a service.
+    Run(Box<Run>),
+    /// The runs of a service, oldest first.
+    Runs(Vec<Run>),
 }
 
 /// Why something is not done.

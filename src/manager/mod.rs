@@ -12,6 +12,7 @@ mod rebalance;
 mod restore;
 mod retention;
 pub mod rotation;
+mod runs;
 mod services;
 mod words;
 mod writing;

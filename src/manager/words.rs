@@ -55,6 +55,8 @@ impl Keeper {
             Message::ServiceOf { service } => self.service(service, now),
             Message::Endpoints { service } => self.endpoints(service),
             Message::Versions { service } => self.versions(service),
+            Message::Run { word, request } => self.run_service(word, *request, now),
+            Message::Runs { service } => self.runs(service),
             Message::State => Answer::State(History {
                 cluster: self.cluster.id.to_string(),
                 epoch: self.cluster.epoch,
@@ -211,17 +213,19 @@ impl Keeper {
             | Change::Forget { task } => Some(*task),
             _ => None,
         };
-        let mut subject = self.subject(task);
+        let subject = self.subject(task);
         if let Applied::Changed(events) = self.cluster.apply(change, now)? {
-            if let Change::Service(change) = change {
-                // Which task it is about may be known only now.
-                subject = self.subject(events.first().and_then(|event| event.task));
-                subject.service = Some(change.service().clone());
+            for event in events {
+                let subject = match change {
+                    // Which tasks it is about may be known only now.
+                    Change::Service(change) => {
+                        Subject { service: Some(change.service().clone()), ..self.subject(event.task) }
+                    }
+                    _ => subject.clone(),
+                };
+                log(&event, &subject.task);
+                self.record(vec![event], &subject);
             }
-            for event in &events {
-                log(event, &subject.task);
-            }
-            self.record(events, &subject);
             self.draft.decisions.extend(self.decision(change, now));
             return Ok(true);
         }

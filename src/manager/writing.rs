@@ -39,6 +39,15 @@ impl Keeper {
                 })
                 .collect(),
             pruned: dirty.pruned.into_iter().collect(),
+            runs: dirty
+                .runs
+                .iter()
+                .filter_map(|(name, number)| {
+                    let run = self.cluster.service_of(name)?.schedule.runs.get(number)?;
+                    Some((name.clone(), run.clone()))
+                })
+                .collect(),
+            pruned_runs: dirty.pruned_runs.into_iter().collect(),
             dropped: dirty.dropped.into_iter().collect(),
             events: draft.events,
             decisions: draft.decisions,

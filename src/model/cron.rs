@@ -28,10 +28,10 @@ pub struct CronLine {
 
 /// As it is stored.
 #[derive(Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 struct Raw {
-    line: String,
-    zone: String,
+    schedule: String,
+    time_zone: String,
 }
 
 /// Why a text is no cron line.
@@ -65,6 +65,28 @@ pub enum Missed {
     All,
 }
 
+impl Overlap {
+    /// The word in JSON.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Forbid => "forbid",
+            Self::Replace => "replace",
+        }
+    }
+}
+
+impl Missed {
+    /// The word in JSON.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Skip => "skip",
+            Self::Once => "once",
+            Self::All => "all",
+        }
+    }
+}
+
 impl CronLine {
     /// Reads a line, and the name of its time zone as in the IANA database; an empty one is UTC.
     pub fn parse(line: &str, zone: &str) -> Result<Self, InvalidCron> {
@@ -80,6 +102,16 @@ impl CronLine {
             return Err(InvalidCron(format!("{line:?} never comes: no date has such a day and month")));
         }
         Ok(cron)
+    }
+
+    /// The line as it was written.
+    pub fn line(&self) -> &str {
+        &self.line
+    }
+
+    /// The name of its time zone.
+    pub fn zone(&self) -> &'static str {
+        self.zone.name()
     }
 
     /// The first time after `at`; `None` = never again.
@@ -100,13 +132,13 @@ impl TryFrom<Raw> for CronLine {
     type Error = InvalidCron;
 
     fn try_from(raw: Raw) -> Result<Self, InvalidCron> {
-        Self::parse(&raw.line, &raw.zone)
+        Self::parse(&raw.schedule, &raw.time_zone)
     }
 }
 
 impl From<CronLine> for Raw {
     fn from(cron: CronLine) -> Self {
-        Self { line: cron.line, zone: cron.zone.to_string() }
+        Self { time_zone: cron.zone().to_owned(), schedule: cron.line }
     }
 }
 
@@ -207,7 +239,7 @@ mod tests {
     fn what_is_stored_is_read_again() {
         let cron = CronLine::parse("0 4 * * MON", "America/New_York").unwrap();
         let json = serde_json::to_string(&cron).unwrap();
-        assert_eq!(json, r#"{"Line":"0 4 * * MON","Zone":"America/New_York"}"#);
+        assert_eq!(json, r#"{"Schedule":"0 4 * * MON","TimeZone":"America/New_York"}"#);
         assert_eq!(serde_json::from_str::<CronLine>(&json).unwrap(), cron);
     }
 }

@@ -103,6 +103,8 @@ event_kinds! {
     ServiceRemoved = "service-removed",
     /// A rollout came to its end, failed, is held or goes on.
     Rollout = "rollout",
+    /// A run of a service by the clock was left out or replaced, or is over; or its runs are suspended or go on.
+    Run = "run",
     /// The manager's database is older than what a worker knows.
     SafeMode = "safe-mode",
 }

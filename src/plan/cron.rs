@@ -19,6 +19,9 @@ const SET_BACK: Duration = Duration::from_hours(3);
 /// The most missed runs that are made up for: a pattern of minutes after a month off would be a flood.
 pub const MOST_MISSED: usize = 100;
 
+/// The most runs of a job that go on beside each other: one that never ends, every minute, would be a flood.
+pub const MOST_RUNNING: usize = 100;
+
 /// A job as it is.
 #[derive(Debug, Clone)]
 pub struct Job<'a> {
@@ -117,7 +120,12 @@ fn sort_out(job: &Job<'_>, due: VecDeque<Timestamp>, now: Timestamp) -> (Vec<Run
 /// Lets runs begin, as far as they may beside each other; the first of those that wait for another to end.
 fn begin(job: &Job<'_>, mut wanted: VecDeque<Timestamp>, runs: &mut Vec<Run>) -> Option<Timestamp> {
     match job.overlap {
-        Overlap::Allow => runs.extend(wanted.into_iter().map(|due| Run::Begin { due, replaces: false })),
+        Overlap::Allow => {
+            let room = MOST_RUNNING.saturating_sub(job.running).min(wanted.len());
+            let why = "too many runs before it have not ended";
+            runs.extend(wanted.split_off(room).into_iter().map(|due| Run::Skip { due, why }));
+            runs.extend(wanted.into_iter().map(|due| Run::Begin { due, replaces: false }));
+        }
         Overlap::Replace => {
             let last = wanted.pop_back()?;
             let why = "the one after it would replace it at once";
@@ -230,7 +238,10 @@ mod tests {
         assert!(matches!(decide(&running, at(60)).runs[..], [Run::Skip { .. }]));
         let replaces = decide(&Job { overlap: Overlap::Replace, ..running.clone() }, at(60)).runs;
         assert_eq!(replaces, [Run::Begin { due: at(60), replaces: true }]);
-        assert_eq!(decide(&Job { overlap: Overlap::Allow, ..running }, at(60)).runs, [begin(60)]);
+        let beside = Job { overlap: Overlap::Allow, ..running };
+        assert_eq!(decide(&beside, at(60)).runs, [begin(60)]);
+        let many = Job { running: MOST_RUNNING, ..beside };
+        assert!(matches!(decide(&many, at(60)).runs[..], [Run::Skip { .. }]));
     }
 
     #[test]

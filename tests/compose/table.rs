@@ -34,7 +34,9 @@ fn every_key_of_the_specification_has_its_fate_in_the_table() {
 #[test]
 fn the_table_has_no_key_that_the_specification_has_not() {
     let specified = specified();
-    let invented: Vec<&String> = support::keys().filter(|key| !specified.contains(key.as_str())).collect();
+    let is_own = |key: &str| key.split('.').any(|part| part == "x-orc");
+    let invented: Vec<&String> =
+        support::keys().filter(|key| !specified.contains(key.as_str()) && !is_own(key)).collect();
     assert!(invented.is_empty(), "in the table, not in the specification: {invented:#?}");
 }
 

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::WaitArgs;
 use super::settle;
 use super::update::{PolicyArgs, without_nulls};
+use crate::cli::cron::CronFlags;
 use crate::cli::error::CliError;
 use crate::cli::run::{SpecArgs, read_file, task_of};
 use crate::cli::target::{Environment, Target};
@@ -22,6 +23,7 @@ use crate::wire::service::{PortInput, ServiceInput};
 Examples:
   orc service create nginx:1.29 --name web --replicas 3 -p 8080:80 --health /
   orc service create backup:2 --name backup --mode job -- /backup --now
+  orc service create backup:2 --name nightly --cron \"0 3 * * *\" --time-zone Europe/Berlin
 
 The service's name is all that goes to stdout; what happens until it runs goes to stderr.")]
 pub(in crate::cli) struct CreateArgs {
@@ -32,8 +34,14 @@ pub(in crate::cli) struct CreateArgs {
     #[arg(short, long, conflicts_with = "image", help_heading = None::<&str>)]
     file: Option<PathBuf>,
 
-    /// replicated: so many tasks; global: one on every node that fits; job: each runs to its end once
-    #[arg(long, value_name = "MODE", default_value = "replicated", help_heading = "Tasks")]
+    /// replicated: so many tasks; global: one on every node that fits; job: each runs to its end once; cron, as with --cron
+    #[arg(
+        long,
+        value_name = "MODE",
+        default_value = "replicated",
+        conflicts_with = "cron",
+        help_heading = "Tasks"
+    )]
     mode: String,
 
     /// How many tasks a replicated service has [default: 1]
@@ -47,6 +55,9 @@ pub(in crate::cli) struct CreateArgs {
     /// How many tasks of a job run at a time [default: all]
     #[arg(long, value_name = "N", help_heading = "Tasks")]
     parallelism: Option<u32>,
+
+    #[command(flatten)]
+    cron: CronFlags,
 
     #[command(flatten)]
     policy: PolicyArgs,
@@ -108,7 +119,7 @@ fn from_flags(args: CreateArgs, environment: &Environment) -> Result<ServiceInpu
     });
     let ports = ports.collect();
     task.publish_mode = None;
-    Ok(ServiceInput {
+    let mut input = ServiceInput {
         name: Some(name),
         mode: Some(args.mode),
         replicas: args.replicas,
@@ -118,7 +129,9 @@ fn from_flags(args: CreateArgs, environment: &Environment) -> Result<ServiceInpu
         ports,
         update: args.policy.over(None),
         ..ServiceInput::default()
-    })
+    };
+    args.cron.over(&mut input);
+    Ok(input)
 }
 
 /// The service that a file describes, and its name.

@@ -116,7 +116,7 @@ pub(in crate::cli) fn verdict(service: &Service, awaited: u64) -> Verdict {
     let message = words::plain(&rollout.message);
     let is_another = *version != awaited;
     match rollout.state.as_str() {
-        "settled" | "complete" if is_another => {
+        "settled" | "complete" | "scheduled" | "suspended" if is_another => {
             let (by, why) = (words::plain(&service.by), words::plain(&service.why));
             Verdict::Failed(format!("{name} is at version {version} and not at {awaited}, by {by}: {why}"))
         }
@@ -125,7 +125,7 @@ pub(in crate::cli) fn verdict(service: &Service, awaited: u64) -> Verdict {
             rollout.done.max(rollout.slots),
             rollout.slots
         )),
-        "complete" => Verdict::Done(format!("{name}: {message}")),
+        "complete" | "scheduled" | "suspended" => Verdict::Done(format!("{name}: {message}")),
         "canary" => Verdict::Done(format!(
             "{name} runs version {version} in {} of {} slots, and goes no further before \
              `orc service rollout promote {name}`",

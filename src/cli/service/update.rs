@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::{ServiceArgs, WaitArgs, settle};
 use crate::cli::api::Api;
+use crate::cli::cron::CronFlags;
 use crate::cli::error::CliError;
 use crate::cli::target::{Environment, Target};
 use crate::cli::watch::Watch;
@@ -51,6 +52,9 @@ pub(in crate::cli) struct UpdateArgs {
     /// Arguments for the image's program, behind --
     #[arg(last = true, value_name = "CMD")]
     command: Vec<String>,
+
+    #[command(flatten)]
+    cron: CronFlags,
 
     #[command(flatten)]
     policy: PolicyArgs,
@@ -185,6 +189,10 @@ fn changed(before: &Service, args: &UpdateArgs) -> Result<ServiceInput, CliError
     let sent = serde_json::to_value(before).and_then(serde_json::from_value::<ServiceInput>);
     let mut input =
         sent.map_err(|error| CliError::Failed(format!("{} cannot be read: {error}", before.name)))?;
+    if args.cron.has_schedule() {
+        (input.replicas, input.completions, input.parallelism) = (None, None, None);
+    }
+    args.cron.clone().over(&mut input);
     let task = &mut input.task;
     set(&mut task.image, args.image.clone());
     set(&mut task.cpu, args.cpu);

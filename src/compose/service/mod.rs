@@ -1,6 +1,7 @@
 //! A service, as its file says it: plain types, nothing chosen by orc.
 
 pub mod build;
+pub mod cron;
 pub mod dependency;
 pub mod deploy;
 mod environment;
@@ -17,6 +18,7 @@ pub mod restart;
 use std::collections::BTreeMap;
 
 use build::Build;
+use cron::Cron;
 use dependency::Dependency;
 use deploy::Deploy;
 use grant::Grant;
@@ -81,6 +83,8 @@ pub struct Service {
     pub healthcheck: Option<HealthCheck>,
     /// How many, where, and how they are replaced.
     pub deploy: Deploy,
+    /// When it runs; `None` = always.
+    pub cron: Option<Cron>,
     /// What it may use, and what is kept for it.
     pub resources: Resources,
     /// What happens when a container ends.
@@ -163,6 +167,7 @@ pub(super) fn read(
         depends_on: fields.optional("depends_on", dependency::dependencies).unwrap_or_default(),
         healthcheck: fields.optional("healthcheck", health::healthcheck),
         deploy: deploy::deploy(&mut fields),
+        cron: fields.optional("x-orc", cron::extension),
         resources: resources::resources(&mut fields),
         restart: restart::restart(&mut fields),
         isolation: isolation::isolation(&mut fields),

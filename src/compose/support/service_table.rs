@@ -202,6 +202,14 @@ pub(super) const ROWS: &[Row] = &[
         keys: &["gid", "mode", "source", "target", "uid"],
         support: Honoured,
     },
+    // Of orc's own: the specification leaves what begins with `x-` to whoever reads it.
+    Row { under: SERVICE, keys: &["x-orc"], support: Honoured },
+    Row { under: "services.*.x-orc", keys: &["cron"], support: Honoured },
+    Row {
+        under: "services.*.x-orc.cron",
+        keys: &["missed", "overlap", "schedule", "time_zone"],
+        support: Honoured,
+    },
     Row { under: "services.*.depends_on.*", keys: &["condition", "required", "restart"], support: Honoured },
     Row { under: "services.*.devices[]", keys: &["permissions", "source", "target"], support: Honoured },
     Row { under: "services.*.env_file[]", keys: &["format", "path", "required"], support: Honoured },

@@ -8,6 +8,7 @@ pub mod logs;
 pub mod nodes;
 pub mod readiness;
 pub mod rebalance;
+pub mod runs;
 pub mod services;
 pub mod state;
 pub mod tasks;
@@ -46,6 +47,8 @@ pub const ROUTES: &[&str] = &[
     "POST /services/{name}/scale",
     "POST /services/{name}/rollback",
     "POST /services/{name}/rollout",
+    "GET and POST /services/{name}/runs",
+    "POST /services/{name}/schedule",
     "GET and POST /tokens",
     "DELETE /tokens/{id}",
     "POST /nodes/{name}/tasks",
@@ -87,6 +90,8 @@ pub fn router(manager: Manager) -> Router {
         .routes(routes!(services::scale))
         .routes(routes!(services::rollback))
         .routes(routes!(services::steer))
+        .routes(routes!(runs::list, runs::begin))
+        .routes(routes!(runs::pace))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
         .routes(routes!(join::join))
@@ -142,6 +147,8 @@ impl From<Refusal> for ApiError {
             | Refusal::PortTaken { .. }
             | Refusal::ServiceLeaves { .. }
             | Refusal::NotReplicated { .. }
+            | Refusal::NotByClock { .. }
+            | Refusal::RunGoesOn { .. }
             | Refusal::NoVersionBefore(_)
             | Refusal::NothingToSteer(_) => Self::conflict(message),
             Refusal::ServiceChanged { .. } => Self::precondition_failed(message),

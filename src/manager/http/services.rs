@@ -272,19 +272,28 @@ async fn set(manager: &Manager, word: Word, input: &ServiceInput) -> Result<(), 
     manager.change_service(ServiceChange::Set { word, spec }).await
 }
 
-async fn answer(manager: &Manager, name: ServiceName, status: StatusCode) -> Result<Response, ApiError> {
+pub(super) async fn answer(
+    manager: &Manager,
+    name: ServiceName,
+    status: StatusCode,
+) -> Result<Response, ApiError> {
     let service = manager.service(name).await?;
     let etag = HeaderValue::from_str(&format!("\"{}\"", service.version)).ok();
     let headers: HeaderMap = etag.into_iter().map(|etag| (ETAG, etag)).collect();
     Ok((status, headers, axum::Json(service)).into_response())
 }
 
-fn word(manager: &Manager, principal: &Principal, service: ServiceName, expected: Expected) -> Word {
+pub(super) fn word(
+    manager: &Manager,
+    principal: &Principal,
+    service: ServiceName,
+    expected: Expected,
+) -> Word {
     Word { service, expected, by: principal.in_words(), at: manager.clock.now().wall }
 }
 
 /// What the headers say that a service is before the change; `None` = nothing (RFC 9110, section 13.1).
-fn expected(headers: &HeaderMap) -> Result<Option<Expected>, ApiError> {
+pub(super) fn expected(headers: &HeaderMap) -> Result<Option<Expected>, ApiError> {
     if headers.get(IF_NONE_MATCH).is_some_and(|value| value == "*") {
         return Ok(Some(Expected::Absent));
     }

@@ -2,6 +2,7 @@
 
 mod policy;
 mod port;
+mod schedule;
 mod version;
 
 use std::collections::BTreeMap;
@@ -13,7 +14,8 @@ use serde::{Deserialize, Serialize};
 
 pub use self::policy::{OnFailure, Order, UpdatePolicy};
 pub use self::port::ServicePort;
-pub use self::version::{Job, Mode, NewVersion, ServiceSpec, Version};
+pub use self::schedule::{Outcome, Run, Schedule};
+pub use self::version::{Cron, Job, Mode, NewVersion, ServiceSpec, Version};
 use super::id::{InvalidId, NodeName, is_docker_name};
 use super::state::Desired;
 use super::time::Timestamp;
@@ -83,6 +85,8 @@ pub struct Service {
     pub failures: u32,
     /// Tasks that were ever started for it.
     pub started: u64,
+    /// Its runs by the clock; nothing in it where it never had any.
+    pub schedule: Schedule,
     /// Why its rollout is as it is, in words.
     pub message: String,
     /// When it was made.
@@ -106,6 +110,7 @@ impl Service {
             is_paused: false,
             failures: 0,
             started: 0,
+            schedule: Schedule::default(),
             message: String::new(),
             created_at: at,
             updated_at: at,

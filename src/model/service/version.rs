@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::policy::{Order, UpdatePolicy};
 use super::port::ServicePort;
+use crate::model::cron::{CronLine, Missed, Overlap};
 use crate::model::fingerprint::fingerprint;
 use crate::model::port::Port;
 use crate::model::spec::{Failover, TaskSpec};
@@ -106,6 +107,8 @@ pub enum Mode {
     Global,
     /// Each runs to its end, once.
     Job(Job),
+    /// Each run is one of them, and begins when it is due.
+    Cron(Cron),
 }
 
 impl Mode {
@@ -115,6 +118,15 @@ impl Mode {
             Self::Replicated(_) => "replicated",
             Self::Global => "global",
             Self::Job(_) => "job",
+            Self::Cron(_) => "cron",
+        }
+    }
+
+    /// When it runs, if it runs by the clock.
+    pub const fn cron(&self) -> Option<&Cron> {
+        match self {
+            Self::Cron(cron) => Some(cron),
+            Self::Replicated(_) | Self::Global | Self::Job(_) => None,
         }
     }
 }
@@ -127,4 +139,19 @@ pub struct Job {
     pub completions: u32,
     /// So many run at a time, at most; 0 = all.
     pub parallelism: u32,
+}
+
+/// Runs that begin by the clock, each a task that runs to its end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Cron {
+    /// When.
+    #[serde(flatten)]
+    pub line: CronLine,
+    /// What becomes of a run whose predecessor still runs.
+    #[serde(default)]
+    pub overlap: Overlap,
+    /// What becomes of runs that were due while nobody looked.
+    #[serde(default)]
+    pub missed: Missed,
 }

@@ -276,7 +276,7 @@ impl Cluster {
         Applied::Changed(vec![event])
     }
 
-    fn forget(&mut self, id: TaskId) -> Applied {
+    pub(super) fn forget(&mut self, id: TaskId) -> Applied {
         let Some(task) = self.tasks.get(&id).filter(|task| task.state.is_final()) else {
             return Applied::Ignored;
         };

@@ -21,6 +21,11 @@ impl Cluster {
             ServiceChange::Restore { word, version } => self.restore_service(word, *version),
             ServiceChange::Remove { word } => self.remove_service(word),
             ServiceChange::Steer { word, how } => self.steer(word, *how, now),
+            ServiceChange::Ask { word, request } => self.ask_for_run(word, *request, now),
+            ServiceChange::Pace { word, how } => self.pace(word, *how),
+            ServiceChange::Tick { service, seen, decision } => Ok(self.tick(service, *seen, decision, now)),
+            ServiceChange::Launch { service, number } => Ok(self.launch(service, *number, now)),
+            ServiceChange::End { service, number } => Ok(self.end_run(service, *number, now)),
             ServiceChange::Start { service, slot, version } => {
                 Ok(self.start_task(service, slot, *version, now))
             }
@@ -96,7 +101,7 @@ impl Cluster {
     }
 
     /// The service that a word is about, if it is as its user takes it to be, and stays.
-    fn expect(&self, word: &Word) -> Result<&Service, Refusal> {
+    pub(super) fn expect(&self, word: &Word) -> Result<&Service, Refusal> {
         let name = &word.service;
         let managed = self.services.get(name).ok_or_else(|| Refusal::UnknownService(name.clone()))?;
         let service = &managed.service;
@@ -117,10 +122,18 @@ impl Cluster {
     fn want(&mut self, word: &Word, spec: ServiceSpec, restores: Option<u64>, why: &str) -> Applied {
         let Some(managed) = self.services.get_mut(&word.service) else { return Applied::Ignored };
         let change = NewVersion { spec, restores, by: word.by.clone(), why: why.to_owned(), at: word.at };
+        let line = |service: &Service| service.wanted().spec.mode.cron().map(|cron| cron.line.clone());
+        let before = line(&managed.service);
         let pruned = managed.service.want(change);
         (managed.done, managed.last_done) = (0, None);
         let number = managed.service.wanted().number;
+        let after = line(&managed.service);
+        managed.service.schedule.is_suspended &= after.is_some();
         let name = &word.service;
+        if before != after {
+            // What was due by the former line is not by this one.
+            self.services.set_next(name, None);
+        }
         self.dirty.services.insert(name.clone());
         self.dirty.versions.insert((name.clone(), number));
         for number in pruned {
@@ -225,9 +238,10 @@ impl Cluster {
         let number = service.wanted().number;
         service.stable = Some(number);
         (service.failures, service.is_paused) = (0, false);
-        service.message = match service.wanted().spec.mode {
+        service.message = match &service.wanted().spec.mode {
             Mode::Job(job) => format!("version {number} has run to its end, {} times", job.completions),
             Mode::Replicated(_) | Mode::Global => format!("version {number} runs in every slot"),
+            Mode::Cron(_) => format!("version {number} runs by the clock"),
         };
         service.updated_at = now.wall;
         let message = format!("{name}: {}", service.message);
@@ -273,6 +287,8 @@ impl Cluster {
         self.dirty.services.remove(name);
         self.dirty.versions.retain(|(service, _)| service != name);
         self.dirty.pruned.retain(|(service, _)| service != name);
+        self.dirty.runs.retain(|(service, _)| service != name);
+        self.dirty.pruned_runs.retain(|(service, _)| service != name);
         self.dirty.dropped.insert(name.clone());
         Applied::Changed(Vec::new())
     }
@@ -282,6 +298,6 @@ fn said(word: &Word, version: u64, why: &str) -> String {
     format!("version {version} of {}: {why}, by {}", word.service, word.by)
 }
 
-const fn of_service(at: Timestamp, kind: EventKind, message: String) -> Event {
+pub(super) const fn of_service(at: Timestamp, kind: EventKind, message: String) -> Event {
     Event { at, task: None, node: None, attempt: 0, kind, exit_code: None, message }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use super::refusal::Refusal;
-pub use super::service_change::{Expected, ServiceChange, Steer, Word};
+pub use super::service_change::{Expected, Pace, ServiceChange, Steer, Word};
 use crate::model::decision::Reasoning;
 use crate::model::event::Event;
 use crate::model::id::{InstanceId, NodeName, RequestId, TaskId};

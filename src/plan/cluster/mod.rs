@@ -7,6 +7,7 @@
 mod apply;
 mod apply_moves;
 mod apply_nodes;
+mod apply_runs;
 mod apply_service_tasks;
 mod apply_services;
 pub mod change;
@@ -20,6 +21,7 @@ pub mod reconcile;
 mod refusal;
 mod rollouts;
 mod routes;
+mod schedules;
 mod service_change;
 mod services;
 mod standing;
@@ -111,7 +113,11 @@ pub struct Dirty {
     pub versions: BTreeSet<(ServiceName, u64)>,
     /// Versions of services to forget.
     pub pruned: BTreeSet<(ServiceName, u64)>,
-    /// Services to forget, with all their versions.
+    /// Runs of services to write.
+    pub runs: BTreeSet<(ServiceName, u32)>,
+    /// Runs of services to forget.
+    pub pruned_runs: BTreeSet<(ServiceName, u32)>,
+    /// Services to forget, with all their versions and runs.
     pub dropped: BTreeSet<ServiceName>,
     /// The epoch that takes the place of all that were.
     pub accepted: Option<Epoch>,

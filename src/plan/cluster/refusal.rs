@@ -125,6 +125,25 @@ pub enum Refusal {
         /// Of which mode.
         mode: &'static str,
     },
+    /// It has no runs.
+    #[error("{service} is of the mode {mode}: only a service of the mode cron has runs")]
+    NotByClock {
+        /// Which.
+        service: ServiceName,
+        /// Of which mode.
+        mode: &'static str,
+    },
+    /// Its runs may not overlap, and one goes on.
+    #[error(
+        "run {run} of {service} has not ended, and its runs may not overlap: wait for it, stop its task, or let Overlap be \
+         \"allow\" or \"replace\""
+    )]
+    RunGoesOn {
+        /// Of which.
+        service: ServiceName,
+        /// The run's number.
+        run: u32,
+    },
     /// A version is not kept, or never was.
     #[error("{service} has no version {version} to bring back; it has {}", numbers(.kept))]
     UnknownVersion {

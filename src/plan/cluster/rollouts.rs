@@ -1,9 +1,10 @@
 //! What comes next for the services: their tasks and nodes as `plan::rollout` and `plan::job` look at them, and what these
-//! decide.
+//! decide. Those that run by the clock are in `schedules`.
 
 use std::collections::BTreeSet;
 
 use super::change::Change;
+use super::schedules;
 use super::service_change::ServiceChange;
 use super::services::{Managed, Trial};
 use super::{Cluster, Member};
@@ -20,11 +21,11 @@ use crate::plan::schedule::admits;
 /// The changes to make now for services of which something has changed, or for which time alone may bring something.
 pub(super) fn rollouts(cluster: &mut Cluster, now: Now) -> Vec<Change> {
     let mut changes = Vec::new();
-    for name in cluster.services.take_due(now.moment) {
+    for name in cluster.services.take_due(now) {
         learn(cluster, &name, now.moment);
         let done = Look::at(cluster, &name).map(|look| look.progress(now.moment).done);
         cluster.services.note_done(&name, done.unwrap_or_default(), now.moment);
-        let next = Look::at(cluster, &name).map(|look| look.next(now.moment)).unwrap_or_default();
+        let next = Look::at(cluster, &name).map(|look| look.next(now)).unwrap_or_default();
         let next = drained(cluster, &name, next, now.moment);
         changes.extend(next.into_iter().map(Change::Service));
     }
@@ -91,6 +92,7 @@ impl<'a> Look<'a> {
                 self.rollout(&self.instances(), |service| rollout::progress(service, now))
             }
             Mode::Job(job) => self.progress_of_job(job),
+            Mode::Cron(_) => schedules::progress(self.managed),
         }
     }
 
@@ -106,17 +108,22 @@ impl<'a> Look<'a> {
     }
 
     /// What to do about it next.
-    fn next(&self, now: Moment) -> Vec<ServiceChange> {
+    fn next(&self, now: Now) -> Vec<ServiceChange> {
         let service = self.service();
         if service.desired == Desired::Stop {
             return self.leave();
         }
-        let steps = match service.wanted().spec.mode {
+        let former = schedules::leave(self.cluster, self.managed);
+        if !former.is_empty() {
+            return former;
+        }
+        let steps = match &service.wanted().spec.mode {
             Mode::Replicated(_) | Mode::Global => {
-                self.rollout(&self.instances(), |service| rollout::decide(service, now))
+                self.rollout(&self.instances(), |service| rollout::decide(service, now.moment))
             }
             Mode::Job(_) if service.is_settled() => Vec::new(),
-            Mode::Job(job) => job::decide(job, service.wanted().template, service.is_paused, &self.runs()),
+            Mode::Job(job) => job::decide(*job, service.wanted().template, service.is_paused, &self.runs()),
+            Mode::Cron(cron) => return schedules::next(self.cluster, self.managed, cron, now.wall),
         };
         steps.into_iter().filter_map(|step| self.change(step)).collect()
     }
@@ -272,6 +279,7 @@ fn slots(cluster: &Cluster, service: &Service) -> BTreeSet<Slot> {
     match spec.mode {
         Mode::Replicated(count) => (1..=count).map(Slot::Number).collect(),
         Mode::Job(job) => (1..=job.completions).map(Slot::Number).collect(),
+        Mode::Cron(_) => service.schedule.open().map(|run| Slot::Number(run.number)).collect(),
         Mode::Global => {
             let open =
                 cluster.nodes.values().filter(|member| member.node.availability != Availability::Drain);

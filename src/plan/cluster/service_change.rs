@@ -1,8 +1,9 @@
 //! Every change that can come over a service. What each means is in `apply_services`.
 
-use crate::model::id::TaskId;
+use crate::model::id::{RequestId, TaskId};
 use crate::model::service::{ServiceName, ServiceSpec, Slot};
 use crate::model::time::Timestamp;
+use crate::plan::cron::Decision;
 
 /// One change of a service: a user's word, or a decision of `plan::cluster::rollouts`.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +40,43 @@ pub enum ServiceChange {
         word: Word,
         /// How.
         how: Steer,
+    },
+    /// A user wants a run of it now, whatever the clock says.
+    Ask {
+        /// Which, and whose word that is.
+        word: Word,
+        /// Heard once, however often it is sent.
+        request: RequestId,
+    },
+    /// A user says whether its runs begin by the clock.
+    Pace {
+        /// Which, and whose word that is.
+        word: Word,
+        /// Whether.
+        how: Pace,
+    },
+    /// The planner finds runs due, or learns when the next one is: all of that at once, or nothing of it.
+    Tick {
+        /// Of which.
+        service: ServiceName,
+        /// When the next one was due when this was decided.
+        seen: Option<Timestamp>,
+        /// What begins, what is left out, and when the next one is due.
+        decision: Box<Decision>,
+    },
+    /// The planner begins a run that waited for the one before it.
+    Launch {
+        /// Of which.
+        service: ServiceName,
+        /// The run's.
+        number: u32,
+    },
+    /// The planner finds a run over.
+    End {
+        /// Of which.
+        service: ServiceName,
+        /// The run's.
+        number: u32,
     },
     /// The planner starts a task of it.
     Start {
@@ -94,6 +132,8 @@ impl ServiceChange {
                 | Self::Restore { .. }
                 | Self::Remove { .. }
                 | Self::Steer { .. }
+                | Self::Ask { .. }
+                | Self::Pace { .. }
         )
     }
 
@@ -104,8 +144,13 @@ impl ServiceChange {
             | Self::Scale { word, .. }
             | Self::Restore { word, .. }
             | Self::Remove { word }
-            | Self::Steer { word, .. } => &word.service,
-            Self::Start { service, .. }
+            | Self::Steer { word, .. }
+            | Self::Ask { word, .. }
+            | Self::Pace { word, .. } => &word.service,
+            Self::Tick { service, .. }
+            | Self::Launch { service, .. }
+            | Self::End { service, .. }
+            | Self::Start { service, .. }
             | Self::Stop { service, .. }
             | Self::Discard { service, .. }
             | Self::Settle { service }
@@ -148,4 +193,13 @@ pub enum Steer {
     Resume,
     /// Beyond the first slots, into all.
     Promote,
+}
+
+/// Whether runs begin by the clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// Not for now: those that come due are left out.
+    Suspend,
+    /// As they come due.
+    Resume,
 }

@@ -11,7 +11,7 @@ use crate::model::service::{Mode, Service, ServiceName};
 use crate::model::spec::Failover;
 use crate::model::state::{Desired, State};
 use crate::model::task::Task;
-use crate::model::time::Moment;
+use crate::model::time::{Moment, Now, Timestamp};
 
 /// One that is on its way, or that depends on which nodes there are, is looked at so often without anything having
 /// changed of it.
@@ -27,6 +27,10 @@ pub(super) struct Services {
     restless: BTreeSet<ServiceName>,
     /// Those that are there and cannot be read: nothing is done about them.
     unreadable: BTreeSet<ServiceName>,
+    /// Those that run by the clock, by when that is next.
+    by_clock: BTreeSet<(Timestamp, ServiceName)>,
+    /// What the clock on the wall showed last.
+    wall: Option<Timestamp>,
     /// What is behind their ports.
     routes: Routes,
 }
@@ -188,6 +192,7 @@ impl Services {
     pub(super) fn insert(&mut self, service: Service) {
         self.stirred.insert(service.name.clone());
         let name = service.name.clone();
+        self.by_clock.extend(service.schedule.next.map(|next| (next, name.clone())));
         let managed = Managed {
             service,
             tasks: BTreeMap::new(),
@@ -200,9 +205,20 @@ impl Services {
     }
 
     pub(super) fn remove(&mut self, name: &ServiceName) {
+        self.set_next(name, None);
         self.all.remove(name);
         self.stirred.remove(name);
         self.restless.remove(name);
+    }
+
+    /// Notes when the next run of a service is due.
+    pub(super) fn set_next(&mut self, name: &ServiceName, next: Option<Timestamp>) {
+        let Some(managed) = self.get_mut(name) else { return };
+        let before = std::mem::replace(&mut managed.service.schedule.next, next);
+        if let Some(before) = before {
+            self.by_clock.remove(&(before, name.clone()));
+        }
+        self.by_clock.extend(next.map(|next| (next, name.clone())));
     }
 
     /// Enters a task of a service: one that lives, or that holds its slot although it has ended.
@@ -240,13 +256,17 @@ impl Services {
     }
 
     /// The services to look at now.
-    pub(super) fn take_due(&mut self, now: Moment) -> BTreeSet<ServiceName> {
+    pub(super) fn take_due(&mut self, now: Now) -> BTreeSet<ServiceName> {
         let mut due = std::mem::take(&mut self.stirred);
         let is_due = |name: &&ServiceName| {
             let looked_at = self.all.get(*name).and_then(|managed| managed.looked_at);
-            looked_at.is_none_or(|at| now.since(at) >= LOOK_EVERY)
+            looked_at.is_none_or(|at| now.moment.since(at) >= LOOK_EVERY)
         };
         due.extend(self.restless.iter().filter(is_due).cloned());
+        // A clock that was set back may have been wrong when it said when the next runs are.
+        let is_back = self.wall.replace(now.wall).is_some_and(|before| now.wall < before);
+        let by_clock = self.by_clock.iter().take_while(|(at, _)| is_back || *at <= now.wall);
+        due.extend(by_clock.map(|(_, name)| name).filter(|name| is_back || is_due(name)).cloned());
         due
     }
 
@@ -265,7 +285,9 @@ impl Services {
         managed.looked_at = Some(now);
         let service = &managed.service;
         let is_on_its_way = !(service.is_settled() || service.is_paused) || service.desired == Desired::Stop;
-        if is_on_its_way || service.wanted().spec.mode == Mode::Global || !managed.withdrawn.is_empty() {
+        let has_runs = service.schedule.open().next().is_some();
+        let is_global = service.wanted().spec.mode == Mode::Global;
+        if is_on_its_way || has_runs || is_global || !managed.withdrawn.is_empty() {
             self.restless.insert(name.clone());
         } else {
             self.restless.remove(name);

@@ -11,7 +11,7 @@ use crate::model::epoch::Epoch;
 use crate::model::id::{NodeName, TaskId};
 use crate::model::node::Node;
 use crate::model::request::Request;
-use crate::model::service::{Service, ServiceName, Version};
+use crate::model::service::{Run, Service, ServiceName, Version};
 use crate::model::task::Task;
 use crate::store::insert::{Parameter, Statement, rows};
 
@@ -20,6 +20,7 @@ use super::decision_row::{self, DecisionRow};
 use super::event_row::{self, ManagerEventRow, StoredEvent};
 use super::node_row::{self, NodeRow};
 use super::request_row::{self, RequestRow};
+use super::run_row::{self, RunRow};
 use super::service_row::{self, ServiceRow, VersionRow};
 use super::task_row::{self, TaskRow};
 
@@ -52,7 +53,11 @@ pub struct Batch {
     pub versions: Vec<(ServiceName, Arc<Version>)>,
     /// Versions to forget.
     pub pruned: Vec<(ServiceName, u64)>,
-    /// Services to forget, with their versions: before any is written.
+    /// Whole runs, new or changed, of services that are there, or among these.
+    pub runs: Vec<(ServiceName, Run)>,
+    /// Runs to forget.
+    pub pruned_runs: Vec<(ServiceName, u32)>,
+    /// Services to forget, with their versions and runs: before any is written.
     pub dropped: Vec<ServiceName>,
     /// What was decided about tasks that are there, or among these. Of each task the last ten are kept.
     pub decisions: Vec<Decision>,
@@ -74,6 +79,7 @@ impl Batch {
             && self.nodes.is_empty()
             && self.removed.is_empty()
             && self.services.is_empty()
+            && self.runs.is_empty()
             && self.dropped.is_empty()
             && self.events.is_empty()
             && self.requests.is_empty()
@@ -97,6 +103,8 @@ impl Batch {
         let versions = all(&self.versions, |(service, version)| VersionRow::new(service, version));
         statements.extend(service_row::INSERT_VERSION.all(&versions));
         statements.extend(rows(PRUNE_VERSIONS, &self.pruned));
+        statements.extend(run_row::UPSERT.all(&all(&self.runs, |(service, run)| RunRow::new(service, run))));
+        statements.extend(rows(PRUNE_RUNS, &self.pruned_runs));
         statements.extend(request_row::INSERT.all(&all(&self.requests, RequestRow::from)));
         statements.extend(decision_row::INSERT.all(&all(&self.decisions, DecisionRow::from)));
         statements.extend(event_row::INSERT.all(&all(&self.events, ManagerEventRow::from)));
@@ -141,11 +149,15 @@ const FORGET_TASKS: &str = "DELETE FROM tasks WHERE id IN (SELECT value FROM jso
 
 const REMOVE_NODES: &str = "DELETE FROM nodes WHERE name IN (SELECT value FROM json_each(?))";
 
-/// Their versions go with them, by foreign keys.
+/// Their versions and runs go with them, by foreign keys.
 const DROP_SERVICES: &str = "DELETE FROM services WHERE name IN (SELECT value FROM json_each(?))";
 
 const PRUNE_VERSIONS: &str = "
     DELETE FROM service_versions WHERE (service, version) IN
+        (SELECT value ->> 0, value ->> 1 FROM json_each(?))";
+
+const PRUNE_RUNS: &str = "
+    DELETE FROM service_runs WHERE (service, run) IN
         (SELECT value ->> 0, value ->> 1 FROM json_each(?))";
 
 fn all<T, R>(items: impl IntoIterator<Item = T>, row: impl Fn(T) -> R) -> Vec<R> {

@@ -10,6 +10,7 @@ mod faults;
 mod node_row;
 mod reader;
 mod request_row;
+mod run_row;
 mod service_row;
 mod task_row;
 #[cfg(test)]
@@ -42,6 +43,7 @@ pub use batch::Batch;
 pub use event_row::StoredEvent;
 use node_row::NodeRow;
 pub use reader::{ManagerReader, TaskFilter};
+use run_row::RunRow;
 use service_row::{ServiceRow, VersionRow, assemble};
 use task_row::TaskRow;
 
@@ -200,8 +202,12 @@ async fn read_state(database: &mut Database) -> Result<ManagerState, Error> {
     let versions = "
         SELECT rowid AS row, service AS name, * FROM service_versions WHERE rowid > ?1 ORDER BY rowid LIMIT ?2";
     let versions = scan::<VersionRow>(connection, versions).await.map_err(failed)?;
+    let runs =
+        "SELECT rowid AS row, service AS name, * FROM service_runs WHERE rowid > ?1 ORDER BY rowid LIMIT ?2";
+    let runs = scan::<RunRow>(connection, runs).await.map_err(failed)?;
     let damaged = services.unreadable;
-    let (services, broken) = assemble(services.items, versions.items, &versions.unreadable);
+    let parts = [versions.unreadable, runs.unreadable].concat();
+    let (services, broken) = assemble(services.items, versions.items, runs.items, &parts);
     let services_unreadable = damaged.into_iter().chain(broken).collect();
     let requests: Vec<(String, String, String)> = sqlx::query_as("SELECT id, task, digest FROM requests")
         .fetch_all(&mut *connection)

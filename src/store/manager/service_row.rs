@@ -6,12 +6,13 @@ use std::sync::Arc;
 use serde::Serialize;
 use sqlx::FromRow;
 
-use crate::model::service::{Service, ServiceName, Version};
-use crate::store::column::{checksum, json, time, to_json, verify, word};
+use crate::model::service::{Run, Schedule, Service, ServiceName, Version};
+use crate::store::column::{checksum, json, optional, text, time, to_json, verify, word};
 use crate::store::insert::Insert;
 use crate::store::scan::{Stored, Unreadable};
 
-/// One row of `services`, columns as in its migration.
+/// One row of `services`, columns as in its migrations. Later ones are left out of the checksum while they are as in old
+/// rows.
 #[derive(Debug, Serialize, FromRow)]
 pub(super) struct ServiceRow {
     name: String,
@@ -21,6 +22,12 @@ pub(super) struct ServiceRow {
     paused: bool,
     failures: u32,
     started: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_run: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    suspended: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_run: Option<u32>,
     message: String,
     created_at: String,
     updated_at: String,
@@ -29,11 +36,14 @@ pub(super) struct ServiceRow {
 
 pub(super) const UPSERT: Insert = Insert {
     table: "services",
-    columns: "name, desired, stable, stage, paused, failures, started, message, created_at, updated_at, checksum",
+    columns: "\
+        name, desired, stable, stage, paused, failures, started, next_run, suspended, last_run, message, created_at, \
+        updated_at, checksum",
     on_conflict: "\
         ON CONFLICT (name) DO UPDATE SET desired = excluded.desired, stable = excluded.stable, stage = \
         excluded.stage, paused = excluded.paused, failures = excluded.failures, started = \
-        excluded.started, message = excluded.message, updated_at = excluded.updated_at, checksum = \
+        excluded.started, next_run = excluded.next_run, suspended = excluded.suspended, last_run = \
+        excluded.last_run, message = excluded.message, updated_at = excluded.updated_at, checksum = \
         excluded.checksum",
 };
 
@@ -47,6 +57,9 @@ impl From<&Service> for ServiceRow {
             paused: service.is_paused,
             failures: service.failures,
             started: service.started,
+            next_run: text(service.schedule.next.as_ref()),
+            suspended: service.schedule.is_suspended.then_some(true),
+            last_run: Some(service.schedule.numbered).filter(|number| *number > 0),
             message: service.message.clone(),
             created_at: service.created_at.to_string(),
             updated_at: service.updated_at.to_string(),
@@ -58,11 +71,17 @@ impl From<&Service> for ServiceRow {
 }
 
 impl Stored for ServiceRow {
-    /// Without its versions.
+    /// Without its versions and runs.
     type Item = Service;
 
     fn decode(mut self) -> Result<Service, String> {
         verify(self.checksum.take(), &self)?;
+        let schedule = Schedule {
+            next: optional("next_run", self.next_run.as_ref(), time)?,
+            is_suspended: self.suspended == Some(true),
+            numbered: self.last_run.unwrap_or_default(),
+            runs: BTreeMap::new(),
+        };
         Ok(Service {
             name: word("name", &self.name)?,
             desired: word("desired", &self.desired)?,
@@ -72,6 +91,7 @@ impl Stored for ServiceRow {
             is_paused: self.paused,
             failures: self.failures,
             started: self.started,
+            schedule,
             message: self.message,
             created_at: time("created_at", &self.created_at)?,
             updated_at: time("updated_at", &self.updated_at)?,
@@ -138,11 +158,12 @@ impl Stored for VersionRow {
     }
 }
 
-/// Puts versions to their services. One whose wanted or stable version cannot be read, or that has none, must be left alone
-/// whole: what is wanted of it is not known.
+/// Puts versions and runs to their services. One of which any cannot be read, or that has no version, must be left alone
+/// whole: what is wanted of it, and which of its tasks is which run, is not known.
 pub(super) fn assemble(
     services: Vec<Service>,
     versions: Vec<(ServiceName, Version)>,
+    runs: Vec<(ServiceName, Run)>,
     damaged: &[Unreadable],
 ) -> (Vec<Service>, Vec<Unreadable>) {
     let mut by_name: BTreeMap<ServiceName, Service> =
@@ -150,6 +171,11 @@ pub(super) fn assemble(
     for (name, version) in versions {
         if let Some(service) = by_name.get_mut(&name) {
             service.versions.insert(version.number, Arc::new(version));
+        }
+    }
+    for (name, run) in runs {
+        if let Some(service) = by_name.get_mut(&name) {
+            service.schedule.runs.insert(run.number, run);
         }
     }
     let (whole, broken): (Vec<Service>, Vec<Service>) = by_name.into_values().partition(|service| {
@@ -160,7 +186,7 @@ pub(super) fn assemble(
     let unreadable = broken.into_iter().map(|service| Unreadable {
         id: String::new(),
         name: service.name.to_string(),
-        reason: "one of the versions of the service cannot be read".to_owned(),
+        reason: "one of the versions or runs of the service cannot be read".to_owned(),
     });
     (whole, unreadable.collect())
 }

@@ -8,10 +8,13 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::cron;
+use super::port::PortInput;
+use crate::model::cron::{Missed, Overlap};
 use crate::model::service::{
     Job, Mode, OnFailure, Order, ServiceName, ServicePort, ServiceSpec, UpdatePolicy,
 };
-use crate::model::spec::{Port, Protocol, RestartPolicy};
+use crate::model::spec::RestartPolicy;
 use crate::wire::submission::{BindRoots, Duration, TaskInput};
 
 /// More tasks of one service than any cluster of this size runs: a slip of the finger.
@@ -24,7 +27,8 @@ pub struct ServiceInput {
     /// Unique in the cluster; the names of its tasks begin with it. In a PUT it stands in the path.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// "replicated" (when absent): so many tasks, "global": one on every node that fits, "job": each runs to its end once.
+    /// "replicated" (when absent): so many tasks, "global": one on every node that fits, "job": each runs to its end once,
+    /// "cron": one at each time that its schedule says, which runs to its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<String>,
     /// Of a replicated one: how many tasks; 1 when absent.
@@ -36,6 +40,22 @@ pub struct ServiceInput {
     /// Of a job: how many run at a time; absent or 0 = all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parallelism: Option<u32>,
+    /// Of the mode cron: when it runs, as in crontab(5), such as "0 3 * * *" or "@daily".
+    #[serde(deserialize_with = "cron::line", skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<String>,
+    /// Of the mode cron: the time zone of that, such as "Europe/Berlin"; "UTC" when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
+    /// Of the mode cron: what becomes of a run while the one before it goes on: "forbid" (when absent): it is left out,
+    /// "allow": both run, "replace": the one before is stopped.
+    #[schema(value_type = Option<String>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overlap: Option<Overlap>,
+    /// Of the mode cron: what becomes of runs that were due while there was no manager: "once" (when absent): the last of
+    /// them is made up for, "skip": none, "all": each.
+    #[schema(value_type = Option<String>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missed: Option<Missed>,
     /// What each of its tasks is. Its name and ID are orc's to give.
     pub task: TaskInput,
     /// Ports that every node accepts connections on, for its tasks that are ready: they stay, whatever its tasks do.
@@ -70,6 +90,10 @@ pub struct ServiceInput {
     #[serde(skip_serializing)]
     #[schema(value_type = Option<Object>)]
     pub rollout: Option<IgnoredAny>,
+    /// Ignored.
+    #[serde(skip_serializing)]
+    #[schema(value_type = Option<Object>)]
+    pub cron: Option<IgnoredAny>,
     /// Ignored.
     #[serde(skip_serializing)]
     #[schema(value_type = Option<Vec<Object>>)]
@@ -116,66 +140,6 @@ pub struct PolicyInput {
     pub canary: Option<u32>,
 }
 
-/// A port of a service.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub struct PortInput {
-    /// On every node, 1 to 65535.
-    pub published: u16,
-    /// In the containers, 1 to 65535.
-    pub target: u16,
-    /// "tcp" (when absent) or "udp".
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub protocol: Option<String>,
-    /// Whether a task is told first who its client is, by PROXY protocol version 2; TCP only.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub proxy_protocol: bool,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
-const fn is_false(value: &bool) -> bool {
-    !*value
-}
-
-impl From<&ServicePort> for PortInput {
-    fn from(port: &ServicePort) -> Self {
-        let protocol = port.published.protocol;
-        Self {
-            published: port.published.number,
-            target: port.target.number,
-            protocol: (protocol != Protocol::Tcp).then(|| protocol.word().to_owned()),
-            proxy_protocol: port.proxy_protocol,
-        }
-    }
-}
-
-impl PortInput {
-    fn checked(&self, place: &str) -> Result<ServicePort, String> {
-        let protocol = match self.protocol.as_deref().unwrap_or("tcp") {
-            "tcp" => Protocol::Tcp,
-            "udp" => Protocol::Udp,
-            other => {
-                let shown: String = other.chars().take(16).collect();
-                return Err(format!("{place}.Protocol is {shown:?}: \"tcp\" and \"udp\" are possible"));
-            }
-        };
-        if self.published == 0 || self.target == 0 {
-            return Err(format!("{place}: Published and Target are ports from 1 to 65535"));
-        }
-        if self.proxy_protocol && protocol == Protocol::Udp {
-            return Err(format!(
-                "{place}.ProxyProtocol is true: that is said at the begin of a connection, and UDP has none"
-            ));
-        }
-        let port = |number| Port { number, protocol };
-        Ok(ServicePort {
-            published: port(self.published),
-            target: port(self.target),
-            proxy_protocol: self.proxy_protocol,
-        })
-    }
-}
-
 /// How many tasks a service should have.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -220,13 +184,13 @@ impl ServiceInput {
             ));
         }
         task.name = Some(name.to_string());
-        let keeps_running = !matches!(mode, Mode::Job(_));
+        let keeps_running = !matches!(mode, Mode::Job(_) | Mode::Cron(_));
         if keeps_running && task.restart_policy.unwrap_or_default() == RestartPolicy::Unset {
             task.restart_policy = Some(RestartPolicy::Always);
         }
         if !keeps_running && task.restart_policy.is_some_and(RestartPolicy::restarts_after_success) {
             return Err(
-                "Task.RestartPolicy starts a task again that has exited with 0, and a job is over then: \"no\", \"on-failure\" \
+                "Task.RestartPolicy starts a task again that has exited with 0, and a job or a run is over then: \"no\", \"on-failure\" \
                  and \"on-failure:5\" are possible"
                     .to_owned(),
             );
@@ -268,6 +232,9 @@ impl ServiceInput {
             of_other("Completions", self.completions)?;
             of_other("Parallelism", self.parallelism)?;
         }
+        if mode != "cron" {
+            self.refuse_cron(mode)?;
+        }
         match mode {
             "replicated" => Ok(Mode::Replicated(count("Replicas", self.replicas, 0)?)),
             "global" => Ok(Mode::Global),
@@ -275,9 +242,12 @@ impl ServiceInput {
                 completions: count("Completions", self.completions, 1)?,
                 parallelism: self.parallelism.unwrap_or_default(),
             })),
+            "cron" => self.checked_cron(),
             _ => {
                 let shown: String = mode.chars().take(32).collect();
-                Err(format!("Mode is {shown:?}: \"replicated\", \"global\" and \"job\" are possible"))
+                Err(format!(
+                    "Mode is {shown:?}: \"replicated\", \"global\", \"job\" and \"cron\" are possible"
+                ))
             }
         }
     }

@@ -1,7 +1,9 @@
 //! A service in JSON: what a user wants of it, how far it is, and its versions.
 
+mod cron;
 mod endpoints;
 mod input;
+mod port;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,8 +11,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
 
+pub use self::cron::{CronState, PaceInput, Run};
 pub use self::endpoints::Endpoints;
-pub use self::input::{PolicyInput, PortInput, ScaleInput, ServiceInput, SteerInput};
+pub use self::input::{PolicyInput, ScaleInput, ServiceInput, SteerInput};
+pub use self::port::PortInput;
 use super::submission::TaskInput;
 use crate::model::service::{
     Mode, Progress, Service as ServiceRow, ServiceSpec, Stage, UpdatePolicy, Version as VersionRow,
@@ -37,6 +41,9 @@ pub struct Service {
     pub stable: Option<u64>,
     /// How far it is on the way to the wanted version.
     pub rollout: Rollout,
+    /// Of the mode cron: when it runs next, and how that went last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cron: Option<CronState>,
     /// Its tasks that live, and those that hold their slots although they have ended.
     pub tasks: Vec<ServiceTask>,
     /// When it was made; RFC 3339.
@@ -49,7 +56,7 @@ pub struct Service {
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Wanted {
-    /// "replicated", "global" or "job".
+    /// "replicated", "global", "job" or "cron".
     pub mode: String,
     /// Of a replicated one: how many tasks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -60,6 +67,18 @@ pub struct Wanted {
     /// Of a job: how many run at a time; 0 = all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parallelism: Option<u32>,
+    /// Of the mode cron: when it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<String>,
+    /// Of the mode cron: the time zone of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
+    /// Of the mode cron: "forbid", "allow" or "replace".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overlap: Option<String>,
+    /// Of the mode cron: "once", "skip" or "all".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missed: Option<String>,
     /// What each of its tasks is.
     #[serde(serialize_with = "without_nulls")]
     pub task: TaskInput,
@@ -102,7 +121,7 @@ pub struct Policy {
 #[serde(rename_all = "PascalCase")]
 pub struct Rollout {
     /// "settled", "rolling", "rolling-back", "canary" (waits to be promoted), "paused" or "removing"; of a job "running",
-    /// "complete" or "failed".
+    /// "complete" or "failed"; of the mode cron "scheduled" or "suspended".
     pub state: String,
     /// Why, in words.
     pub message: String,
@@ -175,6 +194,7 @@ impl Service {
             why: service.wanted().why.clone(),
             stable: service.stable,
             rollout: Rollout::new(service, progress, &tasks),
+            cron: CronState::of(service),
             tasks,
             created_at: service.created_at.to_rfc3339_nanos(),
             updated_at: service.updated_at.to_rfc3339_nanos(),
@@ -188,10 +208,12 @@ impl Rollout {
         let waits =
             tasks.iter().find(|task| !task.ready && task.state != "stopping" && !task.message.is_empty());
         let is_on_its_way = matches!(state, "rolling" | "rolling-back" | "running" | "canary");
-        let message = match waits.filter(|_| is_on_its_way) {
-            Some(task) if service.message.is_empty() => format!("{}: {}", task.name, task.message),
-            Some(task) => format!("{}; {}: {}", service.message, task.name, task.message),
-            None => service.message.clone(),
+        let runs = service.wanted().spec.mode.cron().filter(|_| service.desired == Desired::Run);
+        let message = match (runs, waits.filter(|_| is_on_its_way)) {
+            (Some(cron), _) => cron::in_words(cron, &service.schedule),
+            (None, Some(task)) if service.message.is_empty() => format!("{}: {}", task.name, task.message),
+            (None, Some(task)) => format!("{}; {}: {}", service.message, task.name, task.message),
+            (None, None) => service.message.clone(),
         };
         Self {
             state: state.to_owned(),
@@ -214,13 +236,12 @@ fn rollout_state(service: &ServiceRow, progress: &Progress, tasks: &[ServiceTask
         _ if service.desired == Desired::Stop => "removing",
         _ if service.is_paused && is_job && has_failed => "failed",
         _ if service.is_paused => "paused",
-        _ if service.is_settled() => {
-            if is_job {
-                "complete"
-            } else {
-                "settled"
-            }
-        }
+        _ if service.is_settled() => match wanted.spec.mode {
+            Mode::Job(_) => "complete",
+            Mode::Cron(_) if service.schedule.is_suspended => "suspended",
+            Mode::Cron(_) => "scheduled",
+            Mode::Replicated(_) | Mode::Global => "settled",
+        },
         _ if is_job => "running",
         Stage::Canary if progress.done >= canary.min(progress.slots) => "canary",
         _ if wanted.restores.is_some() => "rolling-back",
@@ -264,14 +285,19 @@ impl From<&ServiceSpec> for Wanted {
     fn from(spec: &ServiceSpec) -> Self {
         let (replicas, job) = match spec.mode {
             Mode::Replicated(replicas) => (Some(replicas), None),
-            Mode::Global => (None, None),
+            Mode::Global | Mode::Cron(_) => (None, None),
             Mode::Job(job) => (None, Some(job)),
         };
+        let cron = spec.mode.cron();
         Self {
             mode: spec.mode.word().to_owned(),
             replicas,
             completions: job.map(|job| job.completions),
             parallelism: job.map(|job| job.parallelism),
+            schedule: cron.map(|cron| cron.line.line().to_owned()),
+            time_zone: cron.map(|cron| cron.line.zone().to_owned()),
+            overlap: cron.map(|cron| cron.overlap.word().to_owned()),
+            missed: cron.map(|cron| cron.missed.word().to_owned()),
             task: TaskInput { name: None, ..TaskInput::from(&*spec.task) },
             ports: spec.ports.iter().map(PortInput::from).collect(),
             update: Policy::new(&spec.update),

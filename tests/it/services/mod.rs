@@ -1,6 +1,7 @@
 //! Services on a real engine: declared, changed, rolled back and removed, as `curl` and as `orc service` do it.
 
 mod commands;
+mod cron;
 mod ports;
 mod rollouts;
 mod words;

@@ -39,7 +39,7 @@ async fn what_makes_no_sense_is_refused_in_a_sentence_and_nothing_changes() {
         (
             json!({ "Name": "web", "Task": task, "Mode": "cronn" }),
             422,
-            "\"replicated\", \"global\" and \"job\"",
+            "\"replicated\", \"global\", \"job\" and \"cron\"",
         ),
         (json!({ "Name": "web", "Task": task, "Replicas": 100_000 }), 422, "from 0 to 10000"),
         (json!({ "Name": "web", "Task": task, "Mode": "global", "Replicas": 2 }), 422, "has no such field"),
@@ -58,7 +58,7 @@ async fn what_makes_no_sense_is_refused_in_a_sentence_and_nothing_changes() {
         (
             json!({ "Name": "web", "Mode": "job", "Task": with(task.clone(), json!({ "RestartPolicy": "always" })) }),
             422,
-            "a job is over then",
+            "a job or a run is over then",
         ),
         (
             json!({ "Name": "web", "Task": with(task.clone(), json!({ "Memory": 1_u64 << 50 })) }),

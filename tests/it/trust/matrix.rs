@@ -342,6 +342,9 @@ fn the_table_says_what_was_decided() {
         POST /services/{name}/scale: Role(Operate)
         POST /services/{name}/rollback: Role(Operate)
         POST /services/{name}/rollout: Role(Operate)
+        GET /services/{name}/runs: Role(Read)
+        POST /services/{name}/runs: Role(Operate)
+        POST /services/{name}/schedule: Role(Operate)
         POST /nodes/{name}/tasks: NodeOr(Operate)
         DELETE /nodes/{name}/tasks/{id}: NodeOr(Operate)
         POST /nodes/{name}/sync: Node

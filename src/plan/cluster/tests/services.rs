@@ -1,5 +1,7 @@
 //! Services in a cluster whose workers do what they are told, unless a task's image is bad.
 
+mod cron;
+
 use super::*;
 use crate::model::node::Availability;
 use crate::model::port::Port;
