@@ -129,13 +129,27 @@ fn a_service_runs_by_the_clock_where_it_says_when() {
             Missed "all"
             Overlap "replace"
             Schedule "@daily"
+            Task.RestartPolicy ""
             TimeZone "Asia/Tokyo""#]],
     );
-    check("x-orc: {cron: '0 25 * * *'}", &expect![""]);
-    check(
-        "x-orc: {cron: {schedule: '@daily', time_zone: Mars, overlap: no}}, deploy: {replicas: 2}",
-        &expect![""],
-    );
+    for (lines, words) in [
+        (
+            "x-orc: {cron: '0 25 * * *'}",
+            "x-orc.cron.schedule is refused: Schedule: \"0 25 * * *\" is no cron line",
+        ),
+        (
+            "x-orc: {cron: {schedule: '@daily', time_zone: Mars}}",
+            "x-orc.cron.time_zone is refused: TimeZone: \"Mars\"",
+        ),
+        ("x-orc: {cron: {schedule: '@daily', overlap: no}}", "x-orc.cron.overlap is refused: `forbid`"),
+        (
+            "x-orc: {cron: '@daily'}, deploy: {replicas: 2}",
+            "deploy is refused: a run by the clock is one task",
+        ),
+    ] {
+        let notes: Vec<String> = of_service(lines).notes.iter().map(ToString::to_string).collect();
+        assert!(notes.iter().any(|note| note.contains(words)), "{words}: {notes:?}");
+    }
     let waits = "services: {a: {image: i, depends_on: {b: {condition: service_completed_successfully}}}, \
                  b: {image: i, x-orc: {cron: '@daily'}}}";
     let notes: Vec<String> = translation(waits).notes.iter().map(ToString::to_string).collect();
