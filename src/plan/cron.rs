@@ -19,6 +19,9 @@ const SET_BACK: Duration = Duration::from_hours(3);
 /// The most missed runs that are made up for: a pattern of minutes after a month off would be a flood.
 pub const MOST_MISSED: usize = 100;
 
+/// The most times that are gone through one by one: a clock that is set to the next century must not hold up a manager.
+const MOST_COUNTED: usize = 10_000;
+
 /// The most runs of a job that go on beside each other: one that never ends, every minute, would be a flood.
 pub const MOST_RUNNING: usize = 100;
 
@@ -63,7 +66,7 @@ pub enum Run {
 pub struct Decision {
     /// Runs that are due, in order.
     pub runs: Vec<Run>,
-    /// Runs before these that were missed, and are too many to tell each.
+    /// Runs before these that were missed, and are too many to tell each; at least so many.
     pub forgotten: usize,
     /// When the next one is, to be written down in the same transaction; `None` = never.
     pub next: Option<Timestamp>,
@@ -85,17 +88,40 @@ pub fn decide(job: &Job<'_>, now: Timestamp) -> Decision {
     Decision { runs, forgotten, next: waits.or(next) }
 }
 
-/// The runs that are due, the last of them where there are too many, and how many there were before these.
+/// The runs that are due, the last of them where there are too many, and how many there were before these at least.
 fn due(line: &CronLine, first: Timestamp, now: Timestamp) -> (VecDeque<Timestamp>, usize) {
-    let (mut due, mut forgotten) = (VecDeque::new(), 0);
-    for at in std::iter::successors(Some(first), |at| line.next_after(*at)).take_while(|at| *at <= now) {
-        due.push_back(at);
-        if due.len() > MOST_MISSED {
-            due.pop_front();
-            forgotten += 1;
+    let (mut due, counted) = last_of(line, first, now);
+    if counted < MOST_COUNTED {
+        let forgotten = counted - due.len();
+        return (due, forgotten);
+    }
+    // So many that even the way to the last of them is too long: from ever farther before now, until one is found.
+    let reached = due.back().copied().unwrap_or(first);
+    let mut ago = first.until(reached) / 100;
+    loop {
+        let from = now.before(ago);
+        let begin = if from <= reached { Some(reached) } else { line.next_after(from) };
+        due = begin.map_or_else(VecDeque::new, |begin| last_of(line, begin, now).0);
+        if !due.is_empty() || from <= reached {
+            let forgotten = counted.saturating_sub(due.len());
+            return (due, forgotten);
+        }
+        ago *= 2;
+    }
+}
+
+/// The last times of a line from this one to now, and how many there are of them all; of more than are counted, the first.
+fn last_of(line: &CronLine, first: Timestamp, now: Timestamp) -> (VecDeque<Timestamp>, usize) {
+    let (mut last, mut counted) = (VecDeque::new(), 0);
+    let times = std::iter::successors(Some(first), |at| line.next_after(*at)).take_while(|at| *at <= now);
+    for at in times.take(MOST_COUNTED) {
+        counted += 1;
+        last.push_back(at);
+        if last.len() > MOST_MISSED {
+            last.pop_front();
         }
     }
-    (due, forgotten)
+    (last, counted)
 }
 
 /// Those that are left out whatever else runs, and those that should run.
@@ -229,6 +255,20 @@ mod tests {
         let all = Job { missed: Missed::All, overlap: Overlap::Allow, ..job(&line, 60) };
         let decision = decide(&all, at(60 * 24 * 365));
         assert_eq!((decision.runs.len(), decision.forgotten), (MOST_MISSED, 24 * 365 - MOST_MISSED));
+    }
+
+    #[test]
+    fn a_clock_that_shows_the_next_century_makes_up_for_the_last_run_before_it_and_holds_up_nobody() {
+        for (text, longest) in [("* * * * *", 1), ("0 9 * * MON", 7 * 24 * 60), ("@yearly", 366 * 24 * 60)] {
+            let line = CronLine::parse(text, "Europe/Berlin").unwrap();
+            let next = line.next_after(at(0)).unwrap();
+            let now = at(60 * 24 * 365 * 73);
+            let decision = decide(&Job { next: Some(next), ..job(&line, 0) }, now);
+            let begun = begun(&decision);
+            assert_eq!(begun.len(), 1, "{text}");
+            assert!(begun[0].until(now) <= Duration::from_mins(longest), "{text}: {begun:?}");
+            assert!(decision.runs.len() <= MOST_MISSED && decision.next > Some(now), "{text}");
+        }
     }
 
     #[test]

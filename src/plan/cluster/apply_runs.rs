@@ -234,7 +234,7 @@ fn left_out(name: &ServiceName, decision: &Decision) -> Option<String> {
     let (first, last) = (skips.first()?, skips.last()?);
     let earlier = match decision.forgotten {
         0 => String::new(),
-        forgotten => format!("; {forgotten} more before these were missed, too"),
+        forgotten => format!("; before these, {forgotten} more were missed at least"),
     };
     Some(match skips.len() {
         1 => format!("{name} leaves out the run of {}: {}{earlier}", first.0, first.1),
