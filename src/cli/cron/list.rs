@@ -110,8 +110,8 @@ fn render_runs(runs: &[Run], width: Option<u16>) -> String {
 }
 
 fn took(run: &Run) -> Option<String> {
-    let time = |text: &Option<String>| Timestamp::parse(text.as_deref()?);
-    Some(words::rough(time(&run.begun)?.until(time(&run.ended)?)))
+    let (begun, ended) = (run.begun.as_deref()?, run.ended.as_deref()?);
+    Some(words::rough(Timestamp::parse(begun)?.until(Timestamp::parse(ended)?)))
 }
 
 #[cfg(test)]
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
     use crate::cli::samples;
 
-    fn run(fields: Value) -> Value {
+    fn run(fields: &Value) -> Value {
         let mut run = json!({
             "Number": 7, "Version": 3, "Due": "2026-11-22T03:00:00Z", "By": "the clock", "State": "succeeded",
             "TaskID": "bb1d59ef-9fc1-4e4b-a44d-db571eeed203", "Begun": "2026-11-22T03:00:00Z",
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn services_show_when_they_run_next_and_how_that_went_last() {
-        let failed = run(json!({ "State": "failed", "ExitCode": 2, "Why": "exited with 2" }));
+        let failed = run(&json!({ "State": "failed", "ExitCode": 2, "Why": "exited with 2" }));
         let services = [
             service(
                 json!({ "Next": "2026-11-23T02:00:00Z", "Suspended": false, "Running": 0, "Last": failed }),
@@ -164,7 +164,7 @@ mod tests {
             "Number": 8, "State": "skipped", "TaskID": null, "Begun": null, "ExitCode": null,
             "Why": "the run before it has not ended",
         });
-        let runs = [run(json!({})), run(skipped)].map(|run| serde_json::from_value(run).unwrap());
+        let runs = [run(&json!({})), run(&skipped)].map(|run| serde_json::from_value(run).unwrap());
         expect![[r"
             RUN   STATE       DUE                        TOOK   EXIT   TASK       BY          WHY
             8     skipped     2026-11-22T03:00:00.000Z   -      -      -          the clock   the run before it has not ended

@@ -1,9 +1,9 @@
 //! Services and their versions, on real files.
 
 use super::*;
-use crate::model::id::RequestId;
+use crate::model::cron::{CronLine, Missed, Overlap};
 use crate::model::service::{
-    Mode, NewVersion, Outcome, Run, Schedule, ServicePort, ServiceSpec, Stage, UpdatePolicy, Version,
+    Cron, Mode, NewVersion, Outcome, Run, Schedule, ServicePort, ServiceSpec, Stage, UpdatePolicy, Version,
 };
 use crate::model::state::Desired;
 
@@ -153,10 +153,9 @@ async fn a_service_of_before_there_were_runs_is_read_as_one_without_any() {
 #[tokio::test]
 async fn people_see_what_runs_by_the_clock_and_when_next() {
     let mut fixture = Fixture::new().await;
-    let line = crate::model::cron::CronLine::parse("0 3 * * *", "Europe/Berlin").unwrap();
-    let (overlap, missed) = Default::default();
+    let line = CronLine::parse("0 3 * * *", "Europe/Berlin").unwrap();
     let mut version = version(1, "a:1");
-    version.spec.mode = Mode::Cron(crate::model::service::Cron { line, overlap, missed });
+    version.spec.mode = Mode::Cron(Cron { line, overlap: Overlap::Forbid, missed: Missed::Once });
     let schedule = Schedule { is_suspended: false, ..service(1).schedule };
     let by_clock = Service { schedule, ..Service::new("web".parse().unwrap(), version) };
     fixture.store.commit(&whole(&by_clock)).await.unwrap();
