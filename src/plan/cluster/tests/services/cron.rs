@@ -353,8 +353,8 @@ fn a_service_that_is_removed_takes_its_runs_with_it() {
     let mut world = World::with_workers(1);
     world.set(Expected::Absent, &every_minute("good", Overlap::Allow)).unwrap();
     world.minutes(1);
-    let word = world.word(Expected::Anything);
-    world.change(ServiceChange::Remove { word }).unwrap();
+    let remove = ServiceChange::Remove { word: world.word(Expected::Anything) };
+    world.change(remove).unwrap();
     world.minutes(2);
     assert!(world.cluster.service_of(&web()).is_none());
     assert_eq!(world.live(), Vec::<&str>::new());
