@@ -100,6 +100,7 @@ impl ServiceSpec {
 /// How many tasks a service has, and of what kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[expect(clippy::large_enum_variant, reason = "it stands once in each specification, which is larger by far")]
 pub enum Mode {
     /// So many, wherever there is room.
     Replicated(u32),
