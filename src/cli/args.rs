@@ -118,6 +118,7 @@ const OF_MANAGERS: &[&str] = &[
     "retention",
     "lease",
     "bind_mounts",
+    "capabilities",
 ];
 
 const AFTER_HELP: &str = "\

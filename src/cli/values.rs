@@ -70,6 +70,7 @@ pub(super) fn volume(text: &str) -> Result<MountInput, String> {
             source: source.to_owned(),
             target: target.to_owned(),
             read_only,
+            ..MountInput::default()
         }),
         None => Err(wanted.to_owned()),
     }

@@ -36,21 +36,11 @@ const ROWS: &[Row] = &[
     refused("configs", |service| !service.configs.is_empty(), FILES),
     refused("secrets", |service| !service.secrets.is_empty(), FILES),
     refused("privileged", |service| service.isolation.privileged, "no container has all rights on its node"),
-    refused(
-        "cap_add",
-        asks_for_rights,
-        "containers have no capability but the nine that ordinary images need",
-    ),
     refused("devices", |service| !service.isolation.devices.is_empty(), DEVICES),
     refused("device_cgroup_rules", |service| !service.isolation.device_cgroup_rules.is_empty(), DEVICES),
     refused("gpus", |service| !service.resources.reservations.devices.is_empty(), DEVICES),
     refused("pid", |service| shares(service.isolation.pid.as_ref().map(|pid| &pid.value)), NAMESPACE),
     refused("ipc", |service| shares(service.isolation.ipc.as_ref().map(|ipc| &ipc.value)), NAMESPACE),
-    refused(
-        "sysctls",
-        |service| !service.isolation.sysctls.is_empty(),
-        "kernel parameters are the engine's; set them on the node, or take them out",
-    ),
     refused(
         "network_mode",
         |service| {
@@ -83,20 +73,10 @@ const ROWS: &[Row] = &[
         |service| service.platform.is_some(),
         "the engine of the node takes the image for its own platform; constrain the placement to nodes that have it",
     ),
-    warned(
-        "hostname",
-        |service| service.networking.hostname.is_some(),
-        "a container is called by its identifier",
-    ),
     warned("domainname", |service| service.networking.domainname.is_some(), "containers have no domain"),
     warned("dns", |service| !service.networking.dns.is_empty(), NAMES),
     warned("dns_search", |service| !service.networking.dns_search.is_empty(), NAMES),
     warned("dns_opt", |service| !service.networking.dns_opt.is_empty(), NAMES),
-    warned(
-        "extra_hosts",
-        |service| !service.networking.extra_hosts.is_empty(),
-        "containers know no further names; use addresses, or a name server that knows them",
-    ),
     warned(
         "command",
         |service| service.process.command.as_ref().is_some_and(Vec::is_empty),
@@ -107,24 +87,8 @@ const ROWS: &[Row] = &[
         |service| service.process.entrypoint.as_ref().is_some_and(Vec::is_empty),
         "an empty list is taken for none: the image's program stays",
     ),
-    warned(
-        "init",
-        |service| service.process.init == Some(true),
-        "no init is added; the image's program is the first",
-    ),
     warned("stdin_open", |service| service.process.stdin_open, "standard input is closed"),
     warned("tty", |service| service.process.tty, "there is no terminal; `orc logs` shows what is written"),
-    warned(
-        "group_add",
-        |service| !service.process.group_add.is_empty(),
-        "its process has no further groups; say one behind the user, as in `user: \"1000:44\"`",
-    ),
-    warned("read_only", |service| service.isolation.read_only, "its root file system can be written"),
-    warned(
-        "cap_drop",
-        |service| !service.isolation.cap_drop.is_empty(),
-        "containers keep nine capabilities, the same for all, and none beyond",
-    ),
     warned(
         "security_opt",
         |service| {
@@ -132,40 +96,7 @@ const ROWS: &[Row] = &[
         },
         "containers keep the engine's own profiles, and never gain privileges",
     ),
-    warned(
-        "shm_size",
-        |service| service.isolation.shm_size.is_some(),
-        "/dev/shm has Docker's 64 MiB; a `tmpfs` mount elsewhere has no such limit",
-    ),
-    warned(
-        "ulimits",
-        |service| !service.isolation.ulimits.is_empty(),
-        "limits of processes are the engine's own",
-    ),
-    warned(
-        "logging",
-        |service| service.logging.is_some(),
-        "output goes where the engine of the node keeps it, 100 MB of each container; `orc logs` shows it",
-    ),
 ];
-
-/// As `engine` leaves them to every container.
-const USUAL_RIGHTS: &[&str] = &[
-    "CHOWN",
-    "DAC_OVERRIDE",
-    "FOWNER",
-    "FSETID",
-    "KILL",
-    "NET_BIND_SERVICE",
-    "SETGID",
-    "SETUID",
-    "SYS_CHROOT",
-];
-
-fn asks_for_rights(service: &Service) -> bool {
-    let usual = |right: &String| USUAL_RIGHTS.contains(&right.trim_start_matches("CAP_"));
-    !service.isolation.cap_add.iter().all(usual)
-}
 
 fn shares(namespace: Option<&Namespace>) -> bool {
     matches!(namespace, Some(Namespace::Host | Namespace::Service(_)))

@@ -3,6 +3,7 @@
 //! [`translate()`] makes a [`Stack`] of a project, and tells in [`Note`]s what of it orc does not do. [`Report`] puts
 //! these beside what `compose` tells of each key. [`plan()`] compares a stack with the services that there are.
 
+mod container;
 mod cron;
 mod difference;
 mod health;

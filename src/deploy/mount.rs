@@ -4,7 +4,7 @@ use super::note::{Fate, Scope};
 use crate::compose::Project;
 use crate::compose::service::mount::{Mount, MountSource};
 use crate::model::spec::MountKind;
-use crate::wire::submission::MountInput;
+use crate::wire::submission::{MountInput, TmpfsOptions};
 
 /// What the service mounts.
 pub(super) fn mounts(project: &Project, scope: &mut Scope<'_>) -> Option<Vec<MountInput>> {
@@ -56,14 +56,20 @@ fn mounted(project: &Project, mount: &Mount, notes: &mut Vec<(Fate, String)>) ->
             }
             (MountKind::Bind, path.display().to_string())
         }
-        MountSource::Tmpfs { size, mode } => {
-            if size.is_some() || mode.is_some() {
-                warn(
-                    "`size` and `mode` are not set: half of the node's memory is the limit, and all may write",
-                );
-            }
-            (MountKind::Tmpfs, String::new())
-        }
+        MountSource::Tmpfs { .. } => (MountKind::Tmpfs, String::new()),
     };
-    Some(MountInput { kind: Some(kind), source, target: mount.target.clone(), read_only: mount.read_only })
+    Some(MountInput {
+        kind: Some(kind),
+        source,
+        target: mount.target.clone(),
+        read_only: mount.read_only,
+        tmpfs_options: tmpfs_options(&mount.source),
+    })
+}
+
+fn tmpfs_options(source: &MountSource) -> Option<TmpfsOptions> {
+    let MountSource::Tmpfs { size, mode } = source else { return None };
+    let size_bytes = size.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
+    let options = TmpfsOptions { size_bytes, mode: *mode };
+    (options != TmpfsOptions::default()).then_some(options)
 }

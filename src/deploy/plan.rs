@@ -1,14 +1,13 @@
 //! What deploying a stack would change, service by service and field by field.
 
-use std::path::PathBuf;
-
 use serde::Serialize;
 
 pub use super::difference::Field;
 use super::stack::{Declared, Stack};
 use super::{PROJECT, SERVICE, difference};
+use crate::wire::policy::Policy;
 use crate::wire::service::{Service, ServiceInput, ServiceTask, Wanted};
-use crate::wire::submission::{BindRoots, TaskInput};
+use crate::wire::submission::TaskInput;
 
 /// What deploying would do.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -171,7 +170,7 @@ fn without_own_labels(mut fields: Vec<Field>) -> Vec<Field> {
 fn usual() -> Option<Wanted> {
     let task = TaskInput { image: Some("image".to_owned()), ..TaskInput::default() };
     let input = ServiceInput { task, ..ServiceInput::default() };
-    let spec = input.spec(&"usual".parse().ok()?, &BindRoots(Vec::<PathBuf>::new())).ok()?;
+    let spec = input.spec(&"usual".parse().ok()?, &Policy::default()).ok()?;
     Some(Wanted::from(&spec))
 }
 

@@ -1,7 +1,6 @@
 //! A project as services of orc: names, labels, modes, and who waits for whom.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
 use super::note::{Fate, Note, Scope};
 use super::{PROJECT, SERVICE, cron, missing, order, policy, port, task};
@@ -9,8 +8,8 @@ use crate::compose::service::dependency::Condition;
 use crate::compose::service::deploy::Mode;
 use crate::compose::{Finding, Project, Service};
 use crate::model::service::ServiceName;
+use crate::wire::policy::Policy;
 use crate::wire::service::{ServiceInput, Wanted};
-use crate::wire::submission::BindRoots;
 
 /// What a project is in orc's words.
 #[derive(Debug, Clone)]
@@ -110,9 +109,8 @@ fn declare(project: &Project, scope: &mut Scope<'_>) -> Option<Declared> {
     set_mode(&mut input, mode);
     cron::schedule(scope, &mut input);
     port::publish(scope, &mut input);
-    // Where mounts may come from only the manager knows; all else it checks as is done here.
-    let anywhere = BindRoots(vec![PathBuf::from("/")]);
-    match input.spec(&name, &anywhere) {
+    // What its operator allows only the manager knows; all else it checks as is done here.
+    match input.spec(&name, &Policy::widest()) {
         Ok(spec) => {
             let needs = needs(project, service);
             Some(Declared { wanted: Wanted::from(&spec), name, of: service.name.clone(), input, needs })
@@ -141,6 +139,16 @@ const FIELDS: &[(&str, &str)] = &[
     ("Task.Readiness", "healthcheck"),
     ("Task.Liveness", "healthcheck"),
     ("Task.Placement", "deploy.placement"),
+    ("Task.Hostname", "hostname"),
+    ("Task.CapAdd", "cap_add"),
+    ("Task.CapDrop", "cap_drop"),
+    ("Task.GroupAdd", "group_add"),
+    ("Task.Ulimits", "ulimits"),
+    ("Task.PidsLimit", "pids_limit"),
+    ("Task.ShmSize", "shm_size"),
+    ("Task.Sysctls", "sysctls"),
+    ("Task.ExtraHosts", "extra_hosts"),
+    ("Task.LogConfig", "logging"),
     ("Ports", "ports"),
     ("Update", "deploy.update_config"),
     ("Rollback", "deploy.rollback_config"),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::note::Scope;
-use super::{health, mount, placement};
+use super::{container, health, mount, placement};
 use crate::compose::service::PullPolicy;
 use crate::compose::service::deploy::Mode;
 use crate::compose::service::restart::RestartCondition;
@@ -35,6 +35,7 @@ pub(super) fn task(project: &Project, scope: &mut Scope<'_>, name: &ServiceName,
         ..TaskInput::default()
     };
     limit(scope, &mut task);
+    container::describe(scope, &mut task);
     placement::place(scope, name, &mut task);
     health::probe(scope, &mut task);
     task
@@ -115,16 +116,10 @@ fn limit(scope: &mut Scope<'_>, task: &mut TaskInput) {
     task.memory = limits.memory.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
     let mut is_apart = reserved.cpus.is_some() && reserved.cpus != limits.cpus;
     is_apart |= reserved.memory.is_some() && reserved.memory != limits.memory;
-    let pids = limits.pids;
     if is_apart {
         let short = !scope.says("deploy.resources.reservations");
         let key = if short { "mem_reservation" } else { "deploy.resources.reservations" };
         scope.warn(key, "what a node keeps for a task is its limit, and nothing where there is none");
-    }
-    if pids.is_some() {
-        let short = !scope.says("deploy.resources.limits.pids");
-        let key = if short { "pids_limit" } else { "deploy.resources.limits.pids" };
-        scope.warn(key, "every container may have 512 processes and threads");
     }
 }
 

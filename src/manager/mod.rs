@@ -29,7 +29,7 @@ use crate::model::task::Task;
 use crate::store::manager::ManagerReader;
 use crate::trust::{Digest, Registry};
 use crate::wire::state::History;
-use crate::wire::submission::BindRoots;
+use crate::wire::policy::Policy;
 use crate::wire::sync::{StreamRequest, SyncAnswer, SyncRequest};
 use crate::wire::task::Task as TaskView;
 use admission::Invitation;
@@ -57,8 +57,8 @@ pub struct Manager {
     lease_ms: u64,
     /// What is committed.
     pub reader: ManagerReader,
-    /// Where bind mounts may come from.
-    pub roots: BindRoots,
+    /// What its operator lets tasks have.
+    pub policy: Policy,
     /// Outputs on their way from workers to readers.
     pub pipes: Pipes,
     /// What time it is.
@@ -89,7 +89,7 @@ pub enum Accepted {
 
 impl Manager {
     /// What handlers hold of a keeper.
-    pub fn new(ends: Ends, reader: ManagerReader, roots: BindRoots, stop: CancellationToken) -> Self {
+    pub fn new(ends: Ends, reader: ManagerReader, policy: Policy, stop: CancellationToken) -> Self {
         Self {
             inbox: ends.inbox,
             feed: ends.feed,
@@ -102,7 +102,7 @@ impl Manager {
             unreadable: ends.unreadable,
             lease_ms: ends.lease_ms,
             reader,
-            roots,
+            policy,
             pipes: Pipes::default(),
             clock: Clock,
             stop,

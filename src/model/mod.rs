@@ -1,6 +1,7 @@
 //! The words of orc: tasks, nodes, events and the table of transitions. Plain data, no I/O, no clock.
 
 pub mod access;
+pub mod capability;
 pub mod container;
 pub mod cron;
 pub mod decision;
@@ -11,6 +12,7 @@ pub mod id;
 pub mod ingress;
 pub mod label;
 pub mod node;
+pub mod options;
 pub mod placement;
 pub mod port;
 pub mod probe;

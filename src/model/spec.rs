@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::fingerprint::fingerprint;
+use super::options;
+pub use super::options::{ContainerOptions, LogConfig, TmpfsOptions, Ulimit};
 use super::placement::Placement;
 pub use super::port::{HostPort, Port, Protocol};
 pub use super::probe::{HealthCheck, Probe};
@@ -88,9 +90,17 @@ pub struct TaskSpec {
     /// Whether it goes on or is restarted, as its restart policy says. Left out where there is none, likewise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub liveness: Option<Probe>,
+    /// What it asks of its container beside that; few do. Left out where it is nothing, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub options: Option<Box<ContainerOptions>>,
 }
 
 impl TaskSpec {
+    /// What it asks of its container beside what nearly every task asks.
+    pub fn options(&self) -> &ContainerOptions {
+        self.options.as_deref().unwrap_or(&options::USUAL)
+    }
+
     /// SHA-256 over the stored JSON, in hexadecimal: the label `orc.spec`.
     pub fn fingerprint(&self) -> String {
         fingerprint(self)
@@ -270,6 +280,9 @@ pub struct Mount {
     /// Whether the container may only read.
     #[serde(default)]
     pub read_only: bool,
+    /// How a tmpfs is made; left out where nobody says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tmpfs_options: Option<TmpfsOptions>,
 }
 
 /// What a mount is backed by.

@@ -18,7 +18,7 @@ use crate::trust::authority::CERTIFY_EVERY;
 use crate::trust::registry::Earlier;
 use crate::trust::server::Door;
 use crate::trust::{ApiToken, Authority, DIR, files};
-use crate::wire::submission::BindRoots;
+use crate::wire::policy::{BindRoots, Policy};
 
 /// A manager whose store and address are taken.
 pub(super) struct PreparedManager {
@@ -52,8 +52,11 @@ impl PreparedManager {
         let patience = Patience { lease: settings.lease, retention: settings.retention };
         let (keeper, ends) = Keeper::open(self.store, settings.scheduler, patience).await?;
         let cluster = keeper.cluster();
-        let roots = BindRoots(settings.bind_mounts.clone());
-        let handle = Manager::new(ends, reader, roots, process.stop.clone());
+        let policy = Policy {
+            bind_roots: BindRoots(settings.bind_mounts.clone()),
+            capabilities: settings.capabilities.clone(),
+        };
+        let handle = Manager::new(ends, reader, policy, process.stop.clone());
         process.keep(keeper.run(process.stop.clone()));
         let handle = match &self.own {
             Some(own) => {

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::source::Setting;
 use super::{
-    ADVERTISE, BIND_MOUNTS, DATA_DIR, DOCKER_HOST, LEASE, LOCAL_ACCESS, MANAGER_HOST, MANAGER_PORT,
+    ADVERTISE, BIND_MOUNTS, CAPABILITIES, DATA_DIR, DOCKER_HOST, LEASE, LOCAL_ACCESS, MANAGER_HOST, MANAGER_PORT,
     NODE_LABELS, NODE_NAME, RETENTION, SCHEDULER, WORKER_HOST, WORKER_PORT, WORKERS,
 };
 
@@ -79,6 +79,11 @@ pub struct ServerFlags {
     /// Host directories that bind mounts of tasks may use, separated by colons [ORC_BIND_MOUNTS, default: none]
     #[arg(long, value_name = "DIRS")]
     pub bind_mounts: Option<String>,
+
+    /// Capabilities that tasks may be given beyond the usual nine, such as NET_ADMIN,SYS_NICE [ORC_CAPABILITIES, default:
+    /// none]
+    #[arg(long, value_name = "NAMES")]
+    pub capabilities: Option<String>,
 }
 
 impl ServerFlags {
@@ -100,6 +105,7 @@ impl ServerFlags {
             (NODE_NAME, &self.name),
             (NODE_LABELS, &self.label),
             (BIND_MOUNTS, &self.bind_mounts),
+            (CAPABILITIES, &self.capabilities),
         ];
         flags.into_iter().find(|(known, _)| *known == setting).and_then(|(_, value)| value.as_deref())
     }

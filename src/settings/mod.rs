@@ -13,6 +13,7 @@ use std::time::Duration;
 use self::flags::ServerFlags;
 use self::source::{Setting, SettingsError, Sources};
 use crate::model::access::LocalAccess;
+use crate::model::capability::Capability;
 use crate::model::id::NodeName;
 use crate::model::node::SchedulerKind;
 
@@ -44,6 +45,8 @@ pub const NODE_NAME: Setting = with_flag("ORC_NODE_NAME", "--name");
 pub const NODE_LABELS: Setting = with_flag("ORC_NODE_LABELS", "--label");
 /// Which directories of the host tasks may mount.
 pub const BIND_MOUNTS: Setting = with_flag("ORC_BIND_MOUNTS", "--bind-mounts");
+/// Which capabilities tasks may have beyond the usual ones.
+pub const CAPABILITIES: Setting = with_flag("ORC_CAPABILITIES", "--capabilities");
 /// Which log lines are written.
 pub const LOG: Setting = without_flag("ORC_LOG");
 /// Where the Docker Engine is.
@@ -73,6 +76,7 @@ pub const ALL: &[Setting] = &[
     NODE_NAME,
     NODE_LABELS,
     BIND_MOUNTS,
+    CAPABILITIES,
     LOG,
     DOCKER_HOST,
     DOCKER_CONTEXT,
@@ -116,6 +120,8 @@ pub struct Settings {
     pub node_labels: BTreeMap<String, String>,
     /// Absolute directories below which bind mounts are allowed.
     pub bind_mounts: Vec<PathBuf>,
+    /// Capabilities that containers may be given beyond the usual nine.
+    pub capabilities: Vec<Capability>,
     /// Directives for the log's filter, as `tracing_subscriber::EnvFilter` reads them.
     pub log: String,
     /// The workers' Docker Engine.
@@ -203,6 +209,7 @@ impl Settings {
             node_name: sources.get(NODE_NAME, parse::node_name)?,
             node_labels: sources.get(NODE_LABELS, parse::labels)?.unwrap_or_default(),
             bind_mounts: sources.get(BIND_MOUNTS, parse::directories)?.unwrap_or_default(),
+            capabilities: sources.get(CAPABILITIES, parse::capabilities)?.unwrap_or_default(),
             log: sources.get(LOG, parse::log_filter)?.unwrap_or("info".to_owned()),
             docker: DockerSettings {
                 host: sources.get(DOCKER_HOST, parse::docker_host)?,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
 use super::Listen;
+use crate::model::capability::Capability;
 use crate::model::id::NodeName;
 use crate::model::label;
 use crate::model::node::SchedulerKind;
@@ -157,6 +158,20 @@ fn directory(text: &str) -> Result<PathBuf, String> {
     Err(format!(
         "{text:?} is not an absolute path without \"..\"; directories such as /srv/data:/mnt/media belong there"
     ))
+}
+
+/// Capabilities of Linux, separated by commas.
+pub(super) fn capabilities(text: &str) -> Result<Vec<Capability>, String> {
+    text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(capability).collect()
+}
+
+fn capability(name: &str) -> Result<Capability, String> {
+    match name.parse()? {
+        Capability::ALL => Err("ALL would make root in a container root on its node; capabilities such as \
+                                NET_ADMIN,SYS_NICE belong there, each by its name"
+            .to_owned()),
+        capability => Ok(capability),
+    }
 }
 
 /// A filter of log lines.

@@ -37,6 +37,7 @@ fn without_a_word_the_defaults_hold() {
             node_name: None,
             node_labels: BTreeMap::new(),
             bind_mounts: vec![],
+            capabilities: vec![],
             log: "info".to_owned(),
             docker: DockerSettings::default(),
             warnings: vec![],
@@ -154,6 +155,13 @@ fn a_bad_value_is_refused_in_a_sentence_that_names_setting_source_and_remedy() {
             "",
             "ORC_BIND_MOUNTS (--bind-mounts) is \"/srv:../etc\" on the command line: \"../etc\" is not an absolute \
              path without \"..\"; directories such as /srv/data:/mnt/media belong there",
+        ),
+        (
+            &["--capabilities=NET_ADMIN,all"],
+            &[],
+            "",
+            "ORC_CAPABILITIES (--capabilities) is \"NET_ADMIN,all\" on the command line: ALL would make root in a container \
+             root on its node; capabilities such as NET_ADMIN,SYS_NICE belong there, each by its name",
         ),
         (
             &[],

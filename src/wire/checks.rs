@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 use std::path::{Component, Path};
 
 use super::image::is_reference;
-use super::submission::{BindRoots, MountInput, TaskInput};
+use super::policy::Policy;
+use super::submission::TaskInput;
 use super::task::state_of_number;
 use crate::model::id::is_docker_name;
 use crate::model::placement::Placement;
-use crate::model::spec::{Mount, MountKind, TaskSpec};
+use crate::model::spec::{Mount, TaskSpec};
 
 impl TaskInput {
     /// The specification that it asks for, every value checked; the error is a sentence that names the field.
-    pub(super) fn spec(&self, roots: &BindRoots) -> Result<TaskSpec, String> {
+    pub(super) fn spec(&self, policy: &Policy) -> Result<TaskSpec, String> {
         if let Some(state) = self.state.filter(|state| state_of_number(*state).is_none()) {
             return Err(format!(
                 "Task.State is {state}: 0 pending, 1 scheduled, 2 running, 3 completed and -1 failed are"
@@ -40,7 +41,7 @@ impl TaskInput {
             stop_signal: self.checked_signal()?,
             stop_timeout: self.checked_stop_timeout()?,
             pull_policy: self.pull_policy.unwrap_or_default(),
-            mounts: self.checked_mounts(roots)?,
+            mounts: self.checked_mounts(policy)?,
             placement: self
                 .placement
                 .as_ref()
@@ -49,6 +50,7 @@ impl TaskInput {
             failover: self.failover.unwrap_or_default(),
             readiness,
             liveness,
+            options: self.checked_options(policy)?,
         })
     }
 
@@ -156,64 +158,14 @@ impl TaskInput {
         }
     }
 
-    fn checked_mounts(&self, roots: &BindRoots) -> Result<Vec<Mount>, String> {
+    fn checked_mounts(&self, policy: &Policy) -> Result<Vec<Mount>, String> {
         let mounts = self.mounts.iter().flatten().enumerate();
-        mounts.map(|(index, mount)| mount.checked(&format!("Task.Mounts[{index}]"), roots)).collect()
-    }
-}
-
-impl MountInput {
-    fn checked(&self, place: &str, roots: &BindRoots) -> Result<Mount, String> {
-        let kind = self.kind.unwrap_or(MountKind::Volume);
-        let target = plain(&format!("{place}.Target"), &self.target)?;
-        let path = Path::new(&target);
-        if !is_clean_absolute(path) || is_of_the_kernel(path) || path == Path::new("/") {
-            return Err(format!(
-                "{place}.Target is {target:?}: an absolute path in the container is wanted, without .. and not in /proc or \
-                 /sys, nor / itself"
-            ));
-        }
-        match kind {
-            MountKind::Volume if !is_docker_name(&self.source) => {
-                return Err(format!(
-                    "{place}.Source is {:?}: a volume's name is wanted, such as \"data\"",
-                    self.source
-                ));
-            }
-            MountKind::Tmpfs if !self.source.is_empty() => {
-                return Err(format!(
-                    "{place}.Source is {:?}: a tmpfs is memory and has no source",
-                    self.source
-                ));
-            }
-            MountKind::Bind if !roots.allow(Path::new(&self.source)) => {
-                return Err(format!(
-                    "{place}.Source is {:?}: a bind mount may come only from under a directory that the operator \
-                     allowed with ORC_BIND_MOUNTS ({}); a volume needs no such leave",
-                    self.source,
-                    roots.in_words()
-                ));
-            }
-            _ => {}
-        }
-        Ok(Mount { kind, source: self.source.clone(), target, read_only: self.read_only })
-    }
-}
-
-impl BindRoots {
-    /// Whether a bind mount may come from `path`.
-    pub fn allow(&self, path: &Path) -> bool {
-        is_clean_absolute(path) && self.0.iter().any(|root| path.starts_with(root))
-    }
-
-    fn in_words(&self) -> String {
-        let roots: Vec<String> = self.0.iter().map(|root| root.display().to_string()).collect();
-        if roots.is_empty() { "none is".to_owned() } else { roots.join(", ") }
+        mounts.map(|(index, mount)| mount.checked(&format!("Task.Mounts[{index}]"), policy)).collect()
     }
 }
 
 /// Whether a path is absolute and says what it means: no `.`, no `..`.
-fn is_clean_absolute(path: &Path) -> bool {
+pub(super) fn is_clean_absolute(path: &Path) -> bool {
     let text = path.to_str().unwrap_or_default();
     path.is_absolute()
         && !text.contains('\0')
@@ -224,17 +176,17 @@ fn is_clean_absolute(path: &Path) -> bool {
 
 /// Whether a path is in a file system of the kernel's. Container runtimes were led out of their containers by a start
 /// in `/proc/self/fd` (CVE-2024-21626) and by mounts over `/proc` (CVE-2019-16884, CVE-2023-28642).
-fn is_of_the_kernel(path: &Path) -> bool {
+pub(super) fn is_of_the_kernel(path: &Path) -> bool {
     path.starts_with("/proc") || path.starts_with("/sys")
 }
 
-fn unsigned(field: &str, value: Option<i64>) -> Result<u64, String> {
+pub(super) fn unsigned(field: &str, value: Option<i64>) -> Result<u64, String> {
     u64::try_from(value.unwrap_or(0)).map_err(|_| {
         format!("{field} is {}: a number of bytes is not negative; 0 means no limit", value.unwrap_or(0))
     })
 }
 
-fn plain(field: &str, text: &str) -> Result<String, String> {
+pub(super) fn plain(field: &str, text: &str) -> Result<String, String> {
     if text.chars().any(char::is_control) {
         return Err(format!("{field} is {text:?}: no control characters are possible in it"));
     }

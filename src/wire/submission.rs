@@ -1,18 +1,21 @@
 //! What a user sends to `POST /tasks`. How it becomes a specification is in `checks`.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use super::duration::Duration;
+pub use super::mount::{MountInput, TmpfsOptions};
+use super::options::{LogConfig, Ulimit};
 use super::placement::Placement;
+use super::policy::Policy;
 use super::probe::Probe;
 use crate::model::fingerprint::fingerprint;
 use crate::model::id::{RequestId, TaskId};
 use crate::model::spec::{
-    Empty, Failover, HostPort, Mount, MountKind, Port, PublishMode, PullPolicy, RestartPolicy, TaskSpec,
+    Empty, Failover, HostPort, Port, PublishMode, PullPolicy, RestartPolicy, TaskSpec,
 };
 
 /// A `TaskEvent` as a user sends it.
@@ -112,6 +115,42 @@ pub struct TaskInput {
     /// Whether it goes on, or is restarted as its restart policy says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub liveness: Option<Probe>,
+    /// Whether a small init is process 1, which passes on signals and takes in orphans.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub init: Option<bool>,
+    /// Whether its root file system cannot be written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub readonly_rootfs: Option<bool>,
+    /// Its own name for itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hostname: Option<String>,
+    /// Capabilities beside the usual nine: those that the operator allowed with `ORC_CAPABILITIES`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cap_add: Option<Vec<String>>,
+    /// Of the usual nine, those that it gives up; "ALL" = all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cap_drop: Option<Vec<String>>,
+    /// Groups of its process beside the user's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group_add: Option<Vec<String>>,
+    /// Limits of each process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ulimits: Option<Vec<Ulimit>>,
+    /// Processes and threads at once; 512 when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pids_limit: Option<i64>,
+    /// Bytes of /dev/shm; 0 or absent = 64 MiB.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shm_size: Option<i64>,
+    /// Kernel parameters of its own namespaces.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sysctls: Option<BTreeMap<String, String>>,
+    /// Names that it knows without asking: "name:address", or "name:host-gateway" for its node.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extra_hosts: Option<Vec<String>>,
+    /// Where its output is kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_config: Option<LogConfig>,
     /// Ignored.
     #[serde(rename = "ContainerID", skip_serializing)]
     #[schema(value_type = Option<String>)]
@@ -182,102 +221,6 @@ pub struct TaskInput {
     pub message: Option<IgnoredAny>,
 }
 
-/// As a user would send it: what is as usual is not said.
-impl From<&TaskSpec> for TaskInput {
-    fn from(spec: &TaskSpec) -> Self {
-        let check = spec.health_check.as_ref();
-        let said = |text: &String| (!text.is_empty()).then(|| text.clone());
-        let millis = |millis: u64| Duration(std::time::Duration::from_millis(millis));
-        let bytes = |bytes: u64| (bytes > 0).then(|| i64::try_from(bytes).unwrap_or(i64::MAX));
-        let mount = |mount: &Mount| MountInput {
-            kind: Some(mount.kind),
-            source: mount.source.clone(),
-            target: mount.target.clone(),
-            read_only: mount.read_only,
-        };
-        let mounts: Vec<MountInput> = spec.mounts.iter().map(mount).collect();
-        Self {
-            name: Some(spec.name.clone()),
-            image: Some(spec.image.clone()),
-            cpu: (spec.cpu > 0.0).then_some(spec.cpu),
-            memory: bytes(spec.memory),
-            disk: bytes(spec.disk),
-            exposed_ports: spec.exposed_ports.clone(),
-            port_bindings: spec.port_bindings.clone(),
-            restart_policy: Some(spec.restart_policy),
-            health_check: check.map(|check| check.path.clone()),
-            interval: check.map(|check| millis(check.interval_ms)),
-            timeout: check.map(|check| millis(check.timeout_ms)),
-            retries: check.map(|check| check.retries),
-            start_period: check.map(|check| millis(check.start_period_ms)),
-            cmd: spec.cmd.clone(),
-            entrypoint: spec.entrypoint.clone(),
-            env: (!spec.env.is_empty()).then(|| spec.env.clone()),
-            working_dir: said(&spec.working_dir),
-            user: said(&spec.user),
-            labels: (!spec.labels.is_empty()).then(|| spec.labels.clone()),
-            stop_signal: said(&spec.stop_signal),
-            stop_timeout: spec.stop_timeout,
-            publish_mode: (spec.publish_mode != PublishMode::default()).then_some(spec.publish_mode),
-            pull_policy: (spec.pull_policy != PullPolicy::default()).then_some(spec.pull_policy),
-            mounts: (!mounts.is_empty()).then_some(mounts),
-            placement: Some(&spec.placement).filter(|rules| !rules.is_empty()).map(Placement::from),
-            failover: (spec.failover != Failover::default()).then_some(spec.failover),
-            ..Self::default()
-        }
-    }
-}
-
-/// A mount as a user sends it.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub struct MountInput {
-    /// "volume" (when absent), "bind" or "tmpfs".
-    #[serde(rename = "Type", default)]
-    #[schema(value_type = Option<String>)]
-    pub kind: Option<MountKind>,
-    /// Volume name or host path.
-    #[serde(default)]
-    pub source: String,
-    /// Absolute path in the container.
-    pub target: String,
-    /// Whether the container may only read.
-    #[serde(default)]
-    pub read_only: bool,
-}
-
-/// A length of time: nanoseconds as in the Docker Engine API, or a text such as "10s".
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(try_from = "DurationText", into = "u64")]
-#[schema(value_type = u64)]
-pub struct Duration(pub std::time::Duration);
-
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "a length of time: whole nanoseconds, or a text such as \"10s\"")]
-enum DurationText {
-    Nanos(u64),
-    Text(String),
-}
-
-impl TryFrom<DurationText> for Duration {
-    type Error = String;
-
-    fn try_from(text: DurationText) -> Result<Self, String> {
-        match text {
-            DurationText::Nanos(nanos) => Ok(Self(std::time::Duration::from_nanos(nanos))),
-            DurationText::Text(text) => humantime::parse_duration(&text).map(Self).map_err(|error| {
-                format!("{text:?} is no length of time, such as \"10s\" or \"1m 30s\": {error}")
-            }),
-        }
-    }
-}
-
-impl From<Duration> for u64 {
-    fn from(duration: Duration) -> Self {
-        Self::try_from(duration.0.as_nanos()).unwrap_or(Self::MAX)
-    }
-}
-
 /// What a `TaskEvent` asks for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Wanted {
@@ -287,10 +230,6 @@ pub enum Wanted {
     Stop(TaskId),
 }
 
-/// Where bind mounts may come from: the setting `ORC_BIND_MOUNTS`.
-#[derive(Debug, Clone, Default)]
-pub struct BindRoots(pub Vec<PathBuf>);
-
 impl TaskEventInput {
     /// SHA-256 of what is asked, in hexadecimal: the same for any spelling of the same JSON.
     pub fn digest(&self) -> String {
@@ -298,9 +237,9 @@ impl TaskEventInput {
     }
 
     /// What is asked, checked. The error is a sentence.
-    pub fn wanted(&self, roots: &BindRoots) -> Result<Wanted, String> {
+    pub fn wanted(&self, policy: &Policy) -> Result<Wanted, String> {
         match self.state.unwrap_or(2) {
-            0..=2 => self.task.spec(roots).map(|spec| Wanted::Run(Box::new(spec))),
+            0..=2 => self.task.spec(policy).map(|spec| Wanted::Run(Box::new(spec))),
             3 => self.task.id.map(Wanted::Stop).ok_or_else(|| {
                 "Task.ID is missing: State 3 stops a task, and says by its ID which one".to_owned()
             }),

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use super::mount::Mount;
+use super::options::Options;
 use super::placement::Placement;
 use super::probe::Probe;
 use crate::model::spec::{HealthCheck, RestartPolicy, TaskSpec};
@@ -117,6 +119,9 @@ pub struct Task {
     /// Whether it goes on or is restarted; null likewise.
     #[serde(default)]
     pub liveness: Option<Probe>,
+    /// What it asks of its container beside that; each left out where nobody said it.
+    #[serde(flatten)]
+    pub options: Options,
     /// The service that it belongs to; left out of one that was posted by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
@@ -152,21 +157,6 @@ pub struct HostBinding {
     pub host_ip: String,
     /// The port, as text.
     pub host_port: String,
-}
-
-/// A file system in the container.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "PascalCase")]
-pub struct Mount {
-    /// "volume", "bind" or "tmpfs".
-    #[serde(rename = "Type")]
-    pub kind: String,
-    /// Volume name or host path; empty for tmpfs.
-    pub source: String,
-    /// Absolute path in the container.
-    pub target: String,
-    /// Whether the container may only read.
-    pub read_only: bool,
 }
 
 /// A state as the users of the seed know it.
@@ -237,6 +227,7 @@ impl From<&TaskRow> for Task {
             failover: spec.failover.word().to_owned(),
             readiness: spec.readiness.as_ref().map(Probe::from),
             liveness: spec.liveness.as_ref().map(Probe::from),
+            options: Options::from(spec.options()),
             service: task.membership.as_ref().map(|membership| membership.service.to_string()),
             slot: task.membership.as_ref().map(|membership| membership.slot.to_string()),
             node: task.node.as_ref().map(ToString::to_string).unwrap_or_default(),
@@ -266,15 +257,4 @@ fn by_text<V: Copy>(ports: &BTreeMap<crate::model::spec::Port, V>) -> BTreeMap<S
 
 const fn nanos(millis: u64) -> u64 {
     millis.saturating_mul(1_000_000)
-}
-
-impl From<&crate::model::spec::Mount> for Mount {
-    fn from(mount: &crate::model::spec::Mount) -> Self {
-        Self {
-            kind: mount.kind.word().to_owned(),
-            source: mount.source.clone(),
-            target: mount.target.clone(),
-            read_only: mount.read_only,
-        }
-    }
 }

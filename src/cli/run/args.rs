@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Command, Id};
 
+use super::container::ContainerArgs;
 use super::health::HealthArgs;
 use crate::cli::target::Target;
 use crate::cli::values::{self, Publish};
@@ -112,6 +113,9 @@ pub(in crate::cli) struct SpecArgs {
 
     #[command(flatten)]
     pub(super) limits: LimitArgs,
+
+    #[command(flatten)]
+    pub(super) container: ContainerArgs,
 
     #[command(flatten)]
     pub(super) placement: PlacementArgs,

@@ -1,6 +1,7 @@
 //! `orc run`: hands a task in and waits until it runs.
 
 mod args;
+mod container;
 mod health;
 mod submission;
 mod wait;

@@ -60,6 +60,7 @@ pub(in crate::cli) fn task(args: SpecArgs, environment: &Environment) -> Result<
         ..TaskInput::default()
     };
     args.life.health.describe(&mut task);
+    args.container.describe(&mut task);
     for port in args.publish {
         let bound = task.port_bindings.as_ref().is_some_and(|ports| ports.contains_key(&port.container));
         let exposed = task.exposed_ports.as_ref().is_some_and(|ports| ports.contains_key(&port.container));
@@ -87,7 +88,7 @@ fn placement(args: PlacementArgs) -> Option<Placement> {
     Some(placement).filter(|placement| *placement != Placement::default())
 }
 
-fn some_of<T>(list: Vec<T>) -> Option<Vec<T>> {
+pub(super) fn some_of<T>(list: Vec<T>) -> Option<Vec<T>> {
     Some(list).filter(|list| !list.is_empty())
 }
 

@@ -7,7 +7,8 @@ use serde_json::Value;
 use super::submission;
 use crate::cli::args::{self, Cli, Command};
 use crate::cli::target::Environment;
-use crate::wire::submission::{BindRoots, TaskEventInput, Wanted};
+use crate::wire::policy::{BindRoots, Policy};
+use crate::wire::submission::{TaskEventInput, Wanted};
 
 /// The event that `orc run` and these words make; the error as its exit code and text.
 fn event(words: &[&str]) -> Result<Value, (i32, String)> {
@@ -22,7 +23,8 @@ fn event(words: &[&str]) -> Result<Value, (i32, String)> {
 fn check(words: &[&str], expected: &Expect) {
     let event = event(words).unwrap();
     let known: TaskEventInput = serde_json::from_value(event.clone()).unwrap();
-    let wanted = known.wanted(&BindRoots(vec!["/srv".into()]));
+    let policy = Policy { bind_roots: BindRoots(vec!["/srv".into()]), ..Policy::default() };
+    let wanted = known.wanted(&policy);
     assert!(matches!(wanted, Ok(Wanted::Run(_))), "a manager would say: {wanted:?}");
 
     let mut task = event["Task"].clone();
@@ -101,6 +103,15 @@ fn every_flag_has_its_field() {
 }
 
 #[test]
+fn the_container_has_dockers_flags() {
+    let words = "nginx --name web --init --read-only --tmpfs /run --tmpfs /tmp:size=64m,mode=1770,ro --hostname web-1 \
+                 --add-host db:192.0.2.1 --cap-add KILL --cap-drop ALL --group-add 44 --ulimit nofile=1024:4096 \
+                 --ulimit core=0 --pids-limit 64 --shm-size 256m --sysctl net.core.somaxconn=9 --log-driver local \
+                 --log-opt max-size=1m";
+    check(&words.split_whitespace().collect::<Vec<_>>(), &expect![[""]]);
+}
+
+#[test]
 fn a_host_port_is_bound_exactly_and_any_other_is_random() {
     check(
         &["nginx", "--name", "web", "-p", "8080:80", "-p", "53:53/udp", "-p", "443"],
@@ -153,6 +164,10 @@ fn what_makes_no_sense_is_a_usage_error_that_says_what_would() {
         (&["x", "--health-cmd", "true", "--live", "true"], "cannot be used with"),
         (&["x", "--health", "/", "--health-start-interval", "1s"], "cannot be used with"),
         (&["x", "--no-healthcheck", "--ready", "true"], "cannot be used with"),
+        (&["x", "--tmpfs", "run"], "/run:size=64m"),
+        (&["x", "--tmpfs", "/run:mode=9"], "mode=1777"),
+        (&["x", "--ulimit", "nofile"], "nofile=1024:4096"),
+        (&["x", "--ulimit", "nofile=many"], "nofile=1024:4096"),
         (&["x", "--wait", "--detach"], "cannot be used with"),
         (&["x", "--wait-timeout", "5s", "-d"], "cannot be used with"),
         (&["x", "--node", "../a"], "node name"),
@@ -166,7 +181,7 @@ fn what_makes_no_sense_is_a_usage_error_that_says_what_would() {
 fn probes(words: &[&str]) -> [String; 2] {
     let event = event(&[&["nginx", "--name", "web"], words].concat()).unwrap();
     let known: TaskEventInput = serde_json::from_value(event.clone()).unwrap();
-    let wanted = known.wanted(&BindRoots::default());
+    let wanted = known.wanted(&Policy::default());
     assert!(matches!(wanted, Ok(Wanted::Run(_))), "a manager would say: {wanted:?}");
     ["Readiness", "Liveness"].map(|field| event["Task"][field].to_string())
 }

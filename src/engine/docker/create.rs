@@ -4,14 +4,14 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use bollard::models::{
-    ContainerCreateBody, ContainerUpdateBody, HealthConfig, HostConfig, Mount, MountType, PortBinding,
-    PortMap,
+    ContainerCreateBody, ContainerUpdateBody, HealthConfig, HostConfig, Mount, MountTmpfsOptions, MountType,
+    PortBinding, PortMap, ResourcesUlimits,
 };
 
 use super::hardening::{Output, harden, never_restart};
 use crate::engine::labels::Labels;
 use crate::model::probe::{Probe, Test};
-use crate::model::spec::{self, MountKind, Port, PublishMode, TaskSpec};
+use crate::model::spec::{self, ContainerOptions, MountKind, Port, PublishMode, TaskSpec, TmpfsOptions, Ulimit};
 
 /// The body that creates a container of `spec` with these labels.
 pub(super) fn body(spec: &TaskSpec, labels: Labels, output: Output) -> ContainerCreateBody {
@@ -27,7 +27,8 @@ pub(super) fn body(spec: &TaskSpec, labels: Labels, output: Output) -> Container
         exposed_ports: Some(exposed_ports(spec).iter().map(Port::to_string).collect()),
         labels: Some(labels),
         healthcheck: healthcheck(spec),
-        host_config: Some(harden(host_config(spec), output)),
+        hostname: unless_empty(&spec.options().hostname),
+        host_config: Some(harden(host_config(spec), spec.options(), output)),
         ..ContainerCreateBody::default()
     }
 }
@@ -76,14 +77,23 @@ pub(super) fn bytes(amount: u64) -> i64 {
     i64::try_from(amount).unwrap_or(i64::MAX)
 }
 
-/// What belongs to the host: limits, ports, mounts.
+/// What belongs to the host: limits, ports, mounts, and what the container is beside that.
 fn host_config(spec: &TaskSpec) -> HostConfig {
+    let ContainerOptions { init, readonly_rootfs, group_add, ulimits, shm_size, sysctls, extra_hosts, .. } =
+        spec.options();
     HostConfig {
         nano_cpus: Some(nano_cpus(spec.cpu)),
         memory: Some(bytes(spec.memory)),
         publish_all_ports: Some(true),
         port_bindings: Some(port_bindings(spec)),
         mounts: Some(spec.mounts.iter().map(mount).collect()),
+        init: init.then_some(true),
+        readonly_rootfs: readonly_rootfs.then_some(true),
+        group_add: some(group_add.clone()),
+        ulimits: some(ulimits.iter().map(ulimit).collect()),
+        shm_size: shm_size.map(bytes),
+        sysctls: Some(sysctls.clone().into_iter().collect()).filter(|sysctls: &HashMap<_, _>| !sysctls.is_empty()),
+        extra_hosts: some(extra_hosts.clone()),
         ..HostConfig::default()
     }
 }
@@ -119,8 +129,26 @@ fn mount(mount: &spec::Mount) -> Mount {
         source: unless_empty(&mount.source),
         target: Some(mount.target.clone()),
         read_only: Some(mount.read_only),
+        tmpfs_options: mount.tmpfs_options.as_ref().map(tmpfs_options),
         ..Mount::default()
     }
+}
+
+fn tmpfs_options(options: &TmpfsOptions) -> MountTmpfsOptions {
+    MountTmpfsOptions {
+        size_bytes: options.size_bytes.map(bytes),
+        mode: options.mode.map(i64::from),
+        ..MountTmpfsOptions::default()
+    }
+}
+
+fn ulimit(limit: &Ulimit) -> ResourcesUlimits {
+    ResourcesUlimits { name: Some(limit.name.clone()), soft: Some(limit.soft), hard: Some(limit.hard) }
+}
+
+/// What a task does not say is not said to the engine.
+fn some<T>(list: Vec<T>) -> Option<Vec<T>> {
+    Some(list).filter(|list| !list.is_empty())
 }
 
 /// What is empty in a specification is left to the image.
@@ -184,6 +212,16 @@ mod tests {
             &expect_test::expect![[
                 r#"{"Cmd":["a"],"Entrypoint":["b"],"Env":["A=1"],"ExposedPorts":{},"HostConfig":{"AutoRemove":false,"Memory":1024,"Mounts":[{"ReadOnly":false,"Source":"v","Target":"/v","Type":"volume"},{"ReadOnly":true,"Source":"/h","Target":"/b","Type":"bind"},{"ReadOnly":false,"Target":"/t","Type":"tmpfs"}],"NanoCpus":100000000,"PortBindings":{},"PublishAllPorts":true,"RestartPolicy":{"Name":"no"}},"Image":"i","Labels":{},"StopSignal":"SIGINT","StopTimeout":3,"User":"u","WorkingDir":"/w"}"#
             ]],
+        );
+    }
+
+    #[test]
+    fn what_few_ask_for_keeps_its_name_too() {
+        check(
+            r#","Mounts":[{"Type":"tmpfs","Target":"/t","TmpfsOptions":{"SizeBytes":4096,"Mode":448}}],"Options":{"Init":true,
+               "ReadonlyRootfs":true,"Hostname":"h","GroupAdd":["44"],"Ulimits":[{"Name":"nofile","Soft":1,"Hard":2}],
+               "ShmSize":9,"Sysctls":{"kernel.sem":"1"},"ExtraHosts":["a:192.0.2.1"]}"#,
+            &expect_test::expect![[""]],
         );
     }
 

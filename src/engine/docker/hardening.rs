@@ -1,35 +1,17 @@
 //! What every container is denied, whatever its task asks for, and what it keeps so that ordinary images work.
 //!
-//! What is not said here is left as the engine has it: its seccomp filter, its profile for `AppArmor`, its namespaces.
-//! `docs/adr` says what else was weighed.
+//! Which capabilities those are, and which a task may be given or give up, is in `model::capability`; what it may ask for at
+//! all, in `wire`. What is not said here is left as the engine has it: its seccomp filter, its profile for `AppArmor`, its
+//! namespaces. `docs/adr` says what else was weighed.
 
 use std::collections::HashMap;
 
 use bollard::models::{HostConfig, HostConfigLogConfig, RestartPolicy, RestartPolicyNameEnum};
 
-/// Of the 14 capabilities that Docker gives, those that the entrypoints of common server images need: they begin
-/// as root, prepare their files, and go on as somebody else.
-const KEPT: &[&str] = &[
-    // postgres, redis, mysql: `chown` of the data directory, which a new volume gives to root.
-    "CHOWN",
-    // The same images, at the second start: root reads and writes what belongs to the service's user.
-    "DAC_OVERRIDE",
-    // postgres: `chmod 0700` of a data directory that is not root's any more.
-    "FOWNER",
-    // postgres: `chmod 3775 /var/run/postgresql` would lose its group bit without a word.
-    "FSETID",
-    // nginx, apache, php-fpm: a master that is root tells workers that are not to end.
-    "KILL",
-    // caddy, haproxy: the file has this capability on it, and could not be run without. Port 80 on older engines.
-    "NET_BIND_SERVICE",
-    // gosu, su-exec, setpriv, nginx: becoming the service's user and group.
-    "SETGID",
-    "SETUID",
-    // sshd, postfix, vsftpd: they lock those who are not logged in yet into an empty directory.
-    "SYS_CHROOT",
-];
+use crate::model::capability::{Capability, kept};
+use crate::model::spec::{ContainerOptions, LogConfig};
 
-/// Processes and threads at once: far above what a server has, far below what a host can bear.
+/// Processes and threads at once, where the task does not say: far above what a server has, far below what a host can bear.
 const PIDS: i64 = 512;
 
 /// 100 MB of output per container, as Docker's own `local` driver keeps, but in few files: Docker 20.10 leaves out a file
@@ -37,15 +19,17 @@ const PIDS: i64 = 512;
 const LOG_FILES: [(&str, &str); 2] = [("max-size", "50m"), ("max-file", "2")];
 
 /// `host` with everything off that its task has no use for.
-pub(super) fn harden(host: HostConfig, output: Output) -> HostConfig {
+pub(super) fn harden(host: HostConfig, asked: &ContainerOptions, output: Output) -> HostConfig {
     let list = |words: &[&str]| Some(words.iter().map(|word| (*word).to_owned()).collect());
+    let capabilities: Vec<&str> =
+        kept(&asked.cap_add, &asked.cap_drop).into_iter().map(Capability::name).collect();
     HostConfig {
         privileged: Some(false),
         cap_drop: list(&["ALL"]),
-        cap_add: list(KEPT),
+        cap_add: list(&capabilities),
         security_opt: list(&["no-new-privileges"]),
-        pids_limit: Some(PIDS),
-        log_config: output.options(),
+        pids_limit: Some(asked.pids_limit.map_or(PIDS, i64::from)),
+        log_config: output.config(asked.log_config.as_ref()),
         restart_policy: Some(never_restart()),
         auto_remove: Some(false),
         ..host
@@ -78,10 +62,19 @@ impl Output {
         refusal.contains("unknown log opt")
     }
 
-    /// Without the name of a driver: the engine's own stays.
-    fn options(self) -> Option<HostConfigLogConfig> {
-        let options: HashMap<_, _> = LOG_FILES.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
-        (self == Self::Capped).then_some(HostConfigLogConfig { typ: None, config: Some(options) })
+    /// Where a task asks for no driver, the engine's own stays, and is told nothing that it may not know.
+    fn config(self, asked: Option<&LogConfig>) -> Option<HostConfigLogConfig> {
+        let driver = asked.map(|asked| asked.driver.clone()).filter(|driver| !driver.is_empty());
+        let output = driver.as_deref().map_or(self, Self::of);
+        let mut options = HashMap::new();
+        if output == Self::Capped {
+            options.extend(LOG_FILES.map(|(key, value)| (key.to_owned(), value.to_owned())));
+        }
+        if output == Self::Capped || driver.is_some() {
+            options.extend(asked.into_iter().flat_map(|asked| asked.options.clone()));
+        }
+        (driver.is_some() || output == Self::Capped)
+            .then_some(HostConfigLogConfig { typ: driver, config: Some(options) })
     }
 }
 
@@ -94,7 +87,7 @@ mod tests {
         for (driver, is_capped) in
             [("json-file", true), ("local", true), ("journald", false), ("none", false), ("", false)]
         {
-            let host = harden(HostConfig::default(), Output::of(driver));
+            let host = harden(HostConfig::default(), &ContainerOptions::default(), Output::of(driver));
             assert_eq!(host.log_config.is_some(), is_capped, "{driver}");
         }
         assert!(Output::is_refused("unknown log opt 'max-size' for journald log driver"));
@@ -110,9 +103,36 @@ mod tests {
             security_opt: Some(vec!["seccomp=unconfined".to_owned()]),
             ..HostConfig::default()
         };
-        let host = harden(asked, Output::Capped);
+        let host = harden(asked, &ContainerOptions::default(), Output::Capped);
         assert_eq!((host.memory, host.privileged, host.pids_limit), (Some(1), Some(false), Some(512)));
         assert_eq!(host.security_opt.unwrap(), ["no-new-privileges"]);
         assert!(!host.cap_add.unwrap().contains(&"SYS_ADMIN".to_owned()));
+    }
+
+    #[test]
+    fn a_task_may_give_up_rights_be_given_one_and_say_how_much_output_is_kept() {
+        let options = |driver: &str| [("max-size", "1m"), ("driver", driver)].map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let asked = |driver: &str| ContainerOptions {
+            cap_add: vec!["NET_ADMIN".parse().unwrap()],
+            cap_drop: vec![Capability::ALL],
+            pids_limit: Some(9),
+            log_config: Some(LogConfig { driver: driver.to_owned(), options: options(driver).into() }),
+            ..ContainerOptions::default()
+        };
+        let host = harden(HostConfig::default(), &asked(""), Output::Capped);
+        assert_eq!((host.cap_drop.unwrap(), host.cap_add.unwrap()), (vec!["ALL".to_owned()], vec!["NET_ADMIN".to_owned()]));
+        assert_eq!(host.pids_limit, Some(9));
+        let log = |driver: &str, output| {
+            let log = harden(HostConfig::default(), &asked(driver), output).log_config?;
+            let mut options: Vec<(String, String)> = log.config?.into_iter().collect();
+            options.sort();
+            let told: Vec<String> = options.into_iter().map(|(key, value)| format!("{key}={value}")).collect();
+            Some((log.typ, told.join(" ")))
+        };
+        let named = |driver: &str, told: &str| Some((Some(driver.to_owned()), told.to_owned()));
+        assert_eq!(log("", Output::Capped), Some((None, "driver= max-file=2 max-size=1m".to_owned())));
+        assert_eq!(log("", Output::Uncapped), None, "a driver that nobody named may not know such options");
+        assert_eq!(log("local", Output::Uncapped), named("local", "driver=local max-file=2 max-size=1m"));
+        assert_eq!(log("journald", Output::Capped), named("journald", "driver=journald max-size=1m"));
     }
 }

@@ -136,10 +136,11 @@ impl Engine for Docker {
     ) -> Result<ContainerId, Failure> {
         bind::check(spec).await?;
         let body = |output| create::body(spec, labels::of_new(owner, identity, spec), output);
+        let is_engines_own = spec.options().log_config.as_ref().is_none_or(|log| log.driver.is_empty());
         match self.try_create(name, body(self.output())).await {
             // Workers ask an engine what it is when they start, and again now and then. It has not answered yet, or its
             // log driver is another since.
-            Err(Failure::Refused(text)) if Output::is_refused(&text) => {
+            Err(Failure::Refused(text)) if is_engines_own && Output::is_refused(&text) => {
                 self.remember(Output::Uncapped);
                 self.try_create(name, body(Output::Uncapped)).await
             }

@@ -267,7 +267,7 @@ pub async fn steer(
 }
 
 async fn set(manager: &Manager, word: Word, input: &ServiceInput) -> Result<(), Trouble> {
-    let spec = input.spec(&word.service, &manager.roots);
+    let spec = input.spec(&word.service, &manager.policy);
     let spec = Box::new(spec.map_err(|problem| Trouble::Refused(Refused::Rule(Refusal::BadSpec(problem))))?);
     manager.change_service(ServiceChange::Set { word, spec }).await
 }

@@ -167,7 +167,7 @@ pub(super) async fn accept(
     let now = manager.clock.now().wall;
     let id = event.id.unwrap_or_else(crate::model::id::RequestId::generate);
     let requested_at = requested_at(&event, now)?;
-    let wanted = event.wanted(&manager.roots).map_err(ApiError::unprocessable)?;
+    let wanted = event.wanted(&manager.policy).map_err(ApiError::unprocessable)?;
     let state = i8::try_from(event.state.unwrap_or(2)).unwrap_or(2);
     let answer = |task: &Task| TaskEvent {
         id: id.to_string(),

@@ -15,7 +15,8 @@ use crate::model::service::{
     Job, Mode, OnFailure, Order, ServiceName, ServicePort, ServiceSpec, UpdatePolicy,
 };
 use crate::model::spec::RestartPolicy;
-use crate::wire::submission::{BindRoots, Duration, TaskInput};
+use crate::wire::policy::Policy;
+use crate::wire::submission::{Duration, TaskInput};
 
 /// More tasks of one service than any cluster of this size runs: a slip of the finger.
 const MOST_TASKS: u32 = 10_000;
@@ -172,7 +173,7 @@ impl ServiceInput {
     }
 
     /// The specification that it asks for, every value checked; the error is a sentence that names the field.
-    pub fn spec(&self, name: &ServiceName, roots: &BindRoots) -> Result<ServiceSpec, String> {
+    pub fn spec(&self, name: &ServiceName, policy: &Policy) -> Result<ServiceSpec, String> {
         let mode = self.checked_mode()?;
         let mut task = self.task.clone();
         if task.id.is_some() {
@@ -198,7 +199,7 @@ impl ServiceInput {
         let update = checked_policy("Update", self.update.as_ref())?;
         let rollback = checked_policy("Rollback", self.rollback.as_ref())?;
         let ports = self.checked_ports()?;
-        let task = Arc::new(task.spec(roots)?);
+        let task = Arc::new(task.spec(policy)?);
         Ok(ServiceSpec { mode, task, ports, update, rollback, labels: self.labels.clone() })
     }
 

@@ -8,6 +8,7 @@ mod following;
 mod listing;
 mod logs;
 mod nodes;
+mod options;
 mod placement;
 mod process;
 mod repetition;
