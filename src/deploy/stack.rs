@@ -139,6 +139,8 @@ const FIELDS: &[(&str, &str)] = &[
     ("Task.Readiness", "healthcheck"),
     ("Task.Liveness", "healthcheck"),
     ("Task.Placement", "deploy.placement"),
+    ("Task.Reserve", "deploy.resources.reservations"),
+    ("Task.Restarts", "deploy.restart_policy"),
     ("Task.Hostname", "hostname"),
     ("Task.CapAdd", "cap_add"),
     ("Task.CapDrop", "cap_drop"),

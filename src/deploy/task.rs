@@ -10,7 +10,7 @@ use crate::compose::service::restart::RestartCondition;
 use crate::compose::{Project, Service};
 use crate::model::service::ServiceName;
 use crate::model::spec::{PullPolicy as TaskPullPolicy, RestartPolicy};
-use crate::wire::submission::TaskInput;
+use crate::wire::submission::{Duration as Length, Reserve, Restarts, TaskInput};
 
 /// The task of a service of this name.
 pub(super) fn task(project: &Project, scope: &mut Scope<'_>, name: &ServiceName, mode: Mode) -> TaskInput {
@@ -23,6 +23,7 @@ pub(super) fn task(project: &Project, scope: &mut Scope<'_>, name: &ServiceName,
         image: image(scope),
         pull_policy: pull_policy(service),
         restart_policy: restart(scope, mode),
+        restarts: pace(service, mode),
         cmd: some(&process.command),
         entrypoint: some(&process.entrypoint),
         env: (!env.is_empty()).then_some(env),
@@ -76,51 +77,48 @@ fn pull_policy(service: &Service) -> Option<TaskPullPolicy> {
 
 fn restart(scope: &mut Scope<'_>, mode: Mode) -> Option<RestartPolicy> {
     let said = &scope.service.restart;
-    let is_policy = scope.says("deploy.restart_policy");
-    let key = if is_policy { "deploy.restart_policy" } else { "restart" };
-    for (inner, is_said) in [("delay", said.delay.is_some()), ("window", said.window.is_some())] {
-        if is_said {
-            let key = format!("deploy.restart_policy.{inner}");
-            scope.warn(
-                &key,
-                "orc waits longer from one failure to the next, and begins anew once a task has kept running",
-            );
-        }
-    }
-    let is_job = matches!(mode, Mode::ReplicatedJob(_) | Mode::GlobalJob) || scope.service.cron.is_some();
+    let key = if scope.says("deploy.restart_policy") { "deploy.restart_policy" } else { "restart" };
     match said.condition {
         RestartCondition::Unsaid => None,
         RestartCondition::Never => Some(RestartPolicy::No),
         RestartCondition::OnFailure => Some(RestartPolicy::OnFailure(said.max_attempts)),
-        RestartCondition::Always | RestartCondition::UnlessStopped if is_job => {
+        RestartCondition::Always | RestartCondition::UnlessStopped if is_job(scope.service, mode) => {
             scope.warn(key, "a job is over with exit code 0; it is started again when it fails");
             Some(RestartPolicy::OnFailure(said.max_attempts))
         }
-        RestartCondition::Always => {
-            if said.max_attempts.is_some() {
-                scope.warn(
-                    "deploy.restart_policy.max_attempts",
-                    "it is started again without end; only with `condition: on-failure` are failures counted",
-                );
-            }
-            Some(RestartPolicy::Always)
-        }
+        RestartCondition::Always => Some(RestartPolicy::Always),
         RestartCondition::UnlessStopped => Some(RestartPolicy::UnlessStopped),
     }
 }
 
-/// Limits are what is enforced, and what is kept free for the task; there is nothing else to keep.
-fn limit(scope: &mut Scope<'_>, task: &mut TaskInput) {
+/// Whether its tasks run to their end.
+const fn is_job(service: &Service, mode: Mode) -> bool {
+    matches!(mode, Mode::ReplicatedJob(_) | Mode::GlobalJob) || service.cron.is_some()
+}
+
+/// How restarts follow each other. A number of them after failures alone is said by the policy; 0 is "not said" elsewhere.
+fn pace(service: &Service, mode: Mode) -> Option<Restarts> {
+    let said = &service.restart;
+    let counts_all = said.condition == RestartCondition::Always && !is_job(service, mode);
+    let restarts = Restarts {
+        delay: said.delay.filter(|delay| !delay.is_zero()).map(Length),
+        max_attempts: said.max_attempts.filter(|most| counts_all && *most > 0),
+        window: said.window.filter(|window| !window.is_zero()).map(Length),
+    };
+    (restarts != Restarts::default()).then_some(restarts)
+}
+
+/// Limits are what is enforced; reservations what is kept free for the task.
+fn limit(scope: &Scope<'_>, task: &mut TaskInput) {
     let (limits, reserved) = (&scope.service.resources.limits, &scope.service.resources.reservations);
+    let signed = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
     task.cpu = limits.cpus;
-    task.memory = limits.memory.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
-    let mut is_apart = reserved.cpus.is_some() && reserved.cpus != limits.cpus;
-    is_apart |= reserved.memory.is_some() && reserved.memory != limits.memory;
-    if is_apart {
-        let short = !scope.says("deploy.resources.reservations");
-        let key = if short { "mem_reservation" } else { "deploy.resources.reservations" };
-        scope.warn(key, "what a node keeps for a task is its limit, and nothing where there is none");
-    }
+    task.memory = limits.memory.map(signed);
+    let reserve = Reserve {
+        cpu: reserved.cpus.filter(|cpus| limits.cpus != Some(*cpus)),
+        memory: reserved.memory.filter(|bytes| limits.memory != Some(*bytes)).map(signed),
+    };
+    task.reserve = (reserve != Reserve::default()).then_some(reserve);
 }
 
 /// Rounded up: nobody is killed before the time.

@@ -18,6 +18,7 @@ pub mod port;
 pub mod probe;
 pub mod record;
 pub mod request;
+pub mod restart;
 pub mod routes;
 pub mod service;
 pub mod skew;

@@ -13,6 +13,7 @@ pub use super::options::{ContainerOptions, LogConfig, TmpfsOptions, Ulimit};
 use super::placement::Placement;
 pub use super::port::{HostPort, Port, Protocol};
 pub use super::probe::{HealthCheck, Probe};
+pub use super::restart::{RestartPace, RestartPolicy};
 
 /// One container to run. Limits of 0 mean unlimited.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -93,12 +94,28 @@ pub struct TaskSpec {
     /// What it asks of its container beside that; few do. Left out where it is nothing, likewise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub options: Option<Box<ContainerOptions>>,
+    /// What placement keeps for it on its node. Left out where that is its limits, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserve: Option<Reserve>,
+    /// How restarts follow each other. Left out while it is as usual, likewise.
+    #[serde(default, skip_serializing_if = "RestartPace::is_usual")]
+    pub restarts: RestartPace,
 }
 
 impl TaskSpec {
     /// What it asks of its container beside what nearly every task asks.
     pub fn options(&self) -> &ContainerOptions {
         self.options.as_deref().unwrap_or(&options::USUAL)
+    }
+
+    /// Cores that placement counts with; 0 = none.
+    pub fn reserved_cpu(&self) -> f64 {
+        self.reserve.and_then(|reserve| reserve.cpu).unwrap_or(self.cpu)
+    }
+
+    /// Bytes that placement counts with; 0 = none.
+    pub fn reserved_memory(&self) -> u64 {
+        self.reserve.and_then(|reserve| reserve.memory).unwrap_or(self.memory)
     }
 
     /// SHA-256 over the stored JSON, in hexadecimal: the label `orc.spec`.
@@ -118,6 +135,18 @@ impl TaskSpec {
         let bindings = self.port_bindings.iter().filter(|_| self.publish_mode == PublishMode::Host);
         bindings.flatten().map(|(port, host)| (port.protocol, host.0))
     }
+}
+
+/// What a node keeps for a task, where that is not its limits.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Reserve {
+    /// Cores; `None` = the limit.
+    #[serde(rename = "CPU", skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<f64>,
+    /// Bytes; `None` = the limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<u64>,
 }
 
 /// What becomes of a task when its node is not heard of any more.
@@ -191,76 +220,6 @@ impl PullPolicy {
             Self::Missing => "missing",
             Self::Always => "always",
             Self::Never => "never",
-        }
-    }
-}
-
-/// When an attempt that ended is followed by another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum RestartPolicy {
-    /// Not said: on failure, up to [`RestartPolicy::DEFAULT_RETRIES`] times.
-    #[default]
-    Unset,
-    /// Never.
-    No,
-    /// On failure; without a number as often as it takes.
-    OnFailure(Option<u32>),
-    /// Whatever the exit code.
-    Always,
-    /// The same: a task that was stopped on request stays stopped under either.
-    UnlessStopped,
-}
-
-impl RestartPolicy {
-    /// The number of restarts of the orchestrator before this one.
-    pub const DEFAULT_RETRIES: u32 = 3;
-
-    /// Failures in a row that are followed by a restart; `None` = all.
-    pub const fn retries(self) -> Option<u32> {
-        match self {
-            Self::Unset => Some(Self::DEFAULT_RETRIES),
-            Self::No => Some(0),
-            Self::OnFailure(limit) => limit,
-            Self::Always | Self::UnlessStopped => None,
-        }
-    }
-
-    /// Whether an exit with code 0 is followed by a restart too.
-    pub const fn restarts_after_success(self) -> bool {
-        matches!(self, Self::Always | Self::UnlessStopped)
-    }
-}
-
-impl TryFrom<String> for RestartPolicy {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let count = text.strip_prefix("on-failure:").map(str::parse::<u32>);
-        match (text.as_str(), count) {
-            ("", _) => Ok(Self::Unset),
-            ("no", _) => Ok(Self::No),
-            ("on-failure", _) => Ok(Self::OnFailure(None)),
-            ("always", _) => Ok(Self::Always),
-            ("unless-stopped", _) => Ok(Self::UnlessStopped),
-            (_, Some(Ok(count))) => Ok(Self::OnFailure(Some(count))),
-            _ => Err(format!(
-                "{text:?} is no restart policy: \"\" (on failure, up to 3 times), \"no\", \"on-failure\", \
-                 \"on-failure:5\", \"always\" and \"unless-stopped\" are"
-            )),
-        }
-    }
-}
-
-impl From<RestartPolicy> for String {
-    fn from(policy: RestartPolicy) -> Self {
-        match policy {
-            RestartPolicy::Unset => String::new(),
-            RestartPolicy::No => "no".to_owned(),
-            RestartPolicy::OnFailure(None) => "on-failure".to_owned(),
-            RestartPolicy::OnFailure(Some(count)) => format!("on-failure:{count}"),
-            RestartPolicy::Always => "always".to_owned(),
-            RestartPolicy::UnlessStopped => "unless-stopped".to_owned(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::model::container::Exit;
 use crate::model::id::TaskId;
-use crate::model::spec::RestartPolicy;
+use crate::model::spec::{RestartPace, RestartPolicy, TaskSpec};
 
 /// How an attempt ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,40 +76,81 @@ pub enum Verdict {
     Fail,
 }
 
-/// What follows `ending` under `policy`, after `failures` earlier ones in a row that counted.
-pub fn verdict(policy: RestartPolicy, failures: u32, ending: &Ending) -> Verdict {
-    if ending.is_success() {
-        return if policy.restarts_after_success() { Verdict::Restart } else { Verdict::Complete };
-    }
-    let retries = policy.retries();
-    let exhausted = retries.is_some_and(|limit| failures >= limit);
-    match ending {
-        // A name is found by counting attempts on, so that even `no` gets its one attempt; and what orc itself cut short
-        // was not over.
-        Ending::NameTaken(_) | Ending::Fenced => Verdict::Restart,
-        _ if ending.counts() && exhausted => Verdict::Fail,
-        _ if policy == RestartPolicy::No => Verdict::Fail,
-        _ => Verdict::Restart,
-    }
+/// What a task says of its restarts.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules {
+    policy: RestartPolicy,
+    pace: RestartPace,
 }
 
-/// An attempt that ran for so long clears what was counted before it.
-pub const STABLE: Duration = Duration::from_mins(10);
+/// An attempt that ran for so long clears what was counted before it, where its task does not say how long.
+const STABLE: Duration = Duration::from_mins(10);
+
+impl Rules {
+    /// Those of a task of this specification.
+    pub fn of(spec: &TaskSpec) -> Self {
+        Self { policy: spec.restart_policy, pace: spec.restarts }
+    }
+
+    /// What follows `ending`, after `failures` earlier ones in a row that counted.
+    pub fn verdict(self, failures: u32, ending: &Ending) -> Verdict {
+        let exhausted = self.limit().is_some_and(|limit| failures >= limit);
+        if ending.is_success() {
+            let goes_on = self.policy.restarts_after_success() && !exhausted;
+            return if goes_on { Verdict::Restart } else { Verdict::Complete };
+        }
+        match ending {
+            // A name is found by counting attempts on, so that even `no` gets its one attempt; and what orc itself cut short
+            // was not over.
+            Ending::NameTaken(_) | Ending::Fenced => Verdict::Restart,
+            _ if ending.counts() && exhausted => Verdict::Fail,
+            _ if self.policy == RestartPolicy::No => Verdict::Fail,
+            _ => Verdict::Restart,
+        }
+    }
+
+    /// Restarts in a row that are allowed; `None` = all.
+    pub fn limit(self) -> Option<u32> {
+        self.pace.max_attempts.or(self.policy.retries())
+    }
+
+    /// An attempt that ran for so long clears what was counted before it.
+    pub fn stable(self) -> Duration {
+        self.pace.window().unwrap_or(STABLE)
+    }
+
+    /// How long to wait before restart number `streak` in a row, from 0: as [`delay`] says, and never less than the task
+    /// does, which is lengthened by up to a quarter.
+    pub fn delay(self, streak: u32, task: TaskId, attempt: u32) -> Duration {
+        let usual = delay(streak, task, attempt);
+        let least = self.pace.delay().unwrap_or_default();
+        usual.max(whole_millis(least.mul_f64(1.0 + 0.25 * fraction(task, attempt))))
+    }
+
+    /// Whether the first restart in a row waits for nothing.
+    pub fn begins_at_once(self) -> bool {
+        self.pace.delay().is_none_or(|delay| delay.is_zero())
+    }
+}
 
 const FIRST_DELAY: Duration = Duration::from_secs(1);
 const LONGEST_DELAY: Duration = Duration::from_mins(5);
 
 /// How long to wait before restart number `streak` in a row, from 0: at once the first time, then 1 s, 2 s, 4 s …
 /// 5 min, each shortened by up to a quarter so that tasks that failed together do not come back together.
-pub fn delay(streak: u32, task: TaskId, attempt: u32) -> Duration {
+fn delay(streak: u32, task: TaskId, attempt: u32) -> Duration {
     if streak == 0 {
         return Duration::ZERO;
     }
     let doubled = FIRST_DELAY.saturating_mul(1 << (streak - 1).min(16));
     let capped = doubled.min(LONGEST_DELAY);
     let jittered = capped.mul_f64(1.0 - 0.25 * fraction(task, attempt));
-    // Whole milliseconds, as the store keeps them.
-    jittered.saturating_sub(Duration::from_nanos(u64::from(jittered.subsec_nanos() % 1_000_000)))
+    whole_millis(jittered)
+}
+
+/// As the store keeps them.
+fn whole_millis(duration: Duration) -> Duration {
+    duration.saturating_sub(Duration::from_nanos(u64::from(duration.subsec_nanos() % 1_000_000)))
 }
 
 /// A number from 0 to 1 that looks random and is the same for the same attempt: the restart of a worker does
@@ -131,6 +172,11 @@ mod tests {
         Ending::Exited(Exit { code, oom_killed: false, finished_at: None })
     }
 
+    fn rules(policy: &str, restarts: &str) -> Rules {
+        let json = format!(r#"{{"Name":"web","Image":"i","RestartPolicy":"{policy}","Restarts":{restarts}}}"#);
+        Rules::of(&serde_json::from_str(&json).unwrap())
+    }
+
     #[test]
     fn each_policy_answers_each_ending() {
         use Verdict::{Complete, Fail, Restart};
@@ -150,15 +196,39 @@ mod tests {
             ("unless-stopped", 0, exited(0), Restart),
         ];
         for (policy, failures, ending, expected) in cases {
-            let policy = RestartPolicy::try_from(policy.to_owned()).unwrap();
-            assert_eq!(verdict(policy, failures, &ending), expected, "{policy:?} {failures} {ending:?}");
+            let rules = rules(policy, "{}");
+            assert_eq!(rules.verdict(failures, &ending), expected, "{policy:?} {failures} {ending:?}");
         }
     }
 
     #[test]
     fn an_oom_kill_is_a_failure_whatever_its_code() {
         let ending = Ending::Exited(Exit { code: 0, oom_killed: true, finished_at: None });
-        assert_eq!(verdict(RestartPolicy::No, 0, &ending), Verdict::Fail);
+        assert_eq!(rules("no", "{}").verdict(0, &ending), Verdict::Fail);
+    }
+
+    #[test]
+    fn a_number_of_restarts_counts_whatever_they_follow() {
+        let always = rules("always", r#"{"MaxAttempts":2}"#);
+        assert_eq!(always.verdict(1, &exited(0)), Verdict::Restart);
+        assert_eq!(always.verdict(2, &exited(0)), Verdict::Complete);
+        assert_eq!(always.verdict(1, &exited(1)), Verdict::Restart);
+        assert_eq!(always.verdict(2, &exited(1)), Verdict::Fail);
+        assert_eq!(always.verdict(9, &Ending::Vanished), Verdict::Restart, "it is not its own fault");
+    }
+
+    #[test]
+    fn a_task_that_says_so_waits_longer_and_is_stable_sooner() {
+        let (task, said) = (TaskId::MIN, rules("always", r#"{"DelayMs":5000,"WindowMs":60000}"#));
+        let (least, most) = (Duration::from_secs(5), Duration::from_millis(6250));
+        for streak in 0..3 {
+            let delay = said.delay(streak, task, streak + 1);
+            assert!(delay >= least && delay <= most, "{streak}: {delay:?}");
+        }
+        assert_ne!(said.delay(0, task, 1), said.delay(0, task, 2), "those that failed together come back apart");
+        assert_eq!(said.delay(10, task, 1), delay(10, task, 1), "it goes on growing beyond");
+        assert!(!said.begins_at_once() && rules("", "{}").begins_at_once());
+        assert_eq!((said.stable(), rules("", "{}").stable()), (Duration::from_mins(1), STABLE));
     }
 
     #[test]

@@ -51,6 +51,8 @@ impl TaskInput {
             readiness,
             liveness,
             options: self.checked_options(policy)?,
+            reserve: self.checked_reserve()?,
+            restarts: self.checked_restarts()?,
         })
     }
 

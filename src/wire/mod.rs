@@ -15,6 +15,8 @@ pub mod placement;
 pub mod policy;
 pub mod probe;
 pub mod rebalance;
+mod reserve;
+mod restarts;
 mod said;
 pub mod service;
 pub mod state;

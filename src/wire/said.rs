@@ -3,7 +3,7 @@
 use super::options::Options;
 use super::placement::Placement;
 use super::probe::Probe;
-use super::submission::{Duration, MountInput, TaskInput};
+use super::submission::{Duration, MountInput, Reserve, Restarts, TaskInput};
 use crate::model::spec::{Failover, PublishMode, PullPolicy, TaskSpec};
 
 impl From<&TaskSpec> for TaskInput {
@@ -68,6 +68,8 @@ impl From<&TaskSpec> for TaskInput {
             sysctls,
             extra_hosts,
             log_config,
+            reserve: spec.reserve.as_ref().map(Reserve::from),
+            restarts: Some(Restarts::from(&spec.restarts)).filter(|pace| *pace != Restarts::default()),
             ..Self::default()
         }
     }

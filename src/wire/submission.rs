@@ -12,6 +12,8 @@ use super::options::{LogConfig, Ulimit};
 use super::placement::Placement;
 use super::policy::Policy;
 use super::probe::Probe;
+pub use super::reserve::Reserve;
+pub use super::restarts::Restarts;
 use crate::model::fingerprint::fingerprint;
 use crate::model::id::{RequestId, TaskId};
 use crate::model::spec::{
@@ -151,6 +153,12 @@ pub struct TaskInput {
     /// Where its output is kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_config: Option<LogConfig>,
+    /// What placement keeps for it on its node, where that is not its limits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reserve: Option<Reserve>,
+    /// How its restarts follow each other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restarts: Option<Restarts>,
     /// Ignored.
     #[serde(rename = "ContainerID", skip_serializing)]
     #[schema(value_type = Option<String>)]

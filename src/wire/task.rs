@@ -9,6 +9,7 @@ pub use super::mount::Mount;
 use super::options::Options;
 use super::placement::Placement;
 use super::probe::Probe;
+use super::submission::{Reserve, Restarts};
 use crate::model::spec::{HealthCheck, RestartPolicy, TaskSpec};
 use crate::model::state::{Desired, Health, State};
 use crate::model::task::{HostPorts, Task as TaskRow};
@@ -122,6 +123,12 @@ pub struct Task {
     /// What it asks of its container beside that; each left out where nobody said it.
     #[serde(flatten)]
     pub options: Options,
+    /// What placement keeps for it on its node; left out where that is its limits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserve: Option<Reserve>,
+    /// How its restarts follow each other; left out where that is as usual.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restarts: Option<Restarts>,
     /// The service that it belongs to; left out of one that was posted by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
@@ -228,6 +235,8 @@ impl From<&TaskRow> for Task {
             readiness: spec.readiness.as_ref().map(Probe::from),
             liveness: spec.liveness.as_ref().map(Probe::from),
             options: Options::from(spec.options()),
+            reserve: spec.reserve.as_ref().map(Reserve::from),
+            restarts: Some(Restarts::from(&spec.restarts)).filter(|pace| *pace != Restarts::default()),
             service: task.membership.as_ref().map(|membership| membership.service.to_string()),
             slot: task.membership.as_ref().map(|membership| membership.slot.to_string()),
             node: task.node.as_ref().map(ToString::to_string).unwrap_or_default(),

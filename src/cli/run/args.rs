@@ -136,6 +136,14 @@ pub(super) struct LimitArgs {
     #[arg(short, long, value_name = "BYTES", value_parser = values::bytes)]
     pub(super) memory: Option<i64>,
 
+    /// Cores that its node keeps for it [default: as many as it may use]
+    #[arg(long, value_name = "CORES", value_parser = values::cores)]
+    pub(super) reserve_cpu: Option<f64>,
+
+    /// Memory that its node keeps for it [default: as much as it may use]
+    #[arg(long, value_name = "BYTES", value_parser = values::bytes)]
+    pub(super) reserve_memory: Option<i64>,
+
     /// Disk to look for in a node; not enforced
     #[arg(long, value_name = "BYTES", value_parser = values::bytes)]
     pub(super) disk: Option<i64>,
@@ -172,6 +180,18 @@ pub(super) struct LifeArgs {
     /// When to start it again: no, on-failure, on-failure:5, always or unless-stopped [default: on-failure:3]
     #[arg(long, value_name = "POLICY", value_parser = values::restart_policy)]
     pub(super) restart: Option<RestartPolicy>,
+
+    /// The least wait before each restart; those that follow wait longer and longer [default: 0s]
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    pub(super) restart_delay: Option<Duration>,
+
+    /// Restarts in a row at most, whatever they follow [default: as --restart says]
+    #[arg(long, value_name = "N")]
+    pub(super) restart_max_attempts: Option<u32>,
+
+    /// Having run for so long clears the count of restarts [default: 10m]
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    pub(super) restart_window: Option<Duration>,
 
     #[command(flatten)]
     pub(super) health: HealthArgs,

@@ -13,7 +13,7 @@ use crate::cli::target::Environment;
 use crate::model::id::{RequestId, TaskId, is_docker_name};
 use crate::model::spec::{Empty, PublishMode};
 use crate::wire::placement::Placement;
-use crate::wire::submission::TaskInput;
+use crate::wire::submission::{Duration, Reserve, Restarts, TaskInput};
 
 /// What `State` of a `TaskEvent` asks for: run it.
 const RUN: i64 = 2;
@@ -37,7 +37,13 @@ pub(super) fn from_flags(args: SpecArgs, environment: &Environment) -> Result<Va
 pub(in crate::cli) fn task(args: SpecArgs, environment: &Environment) -> Result<TaskInput, CliError> {
     let id = TaskId::generate();
     let image = args.image.unwrap_or_default();
-    let LimitArgs { cpu, memory, disk } = args.limits;
+    let LimitArgs { cpu, memory, reserve_cpu, reserve_memory, disk } = args.limits;
+    let reserve = Reserve { cpu: reserve_cpu, memory: reserve_memory };
+    let restarts = Restarts {
+        delay: args.life.restart_delay.map(Duration),
+        max_attempts: args.life.restart_max_attempts,
+        window: args.life.restart_window.map(Duration),
+    };
     let mut task = TaskInput {
         id: Some(id),
         name: Some(args.name.unwrap_or_else(|| name_for(&image, id))),
@@ -45,6 +51,8 @@ pub(in crate::cli) fn task(args: SpecArgs, environment: &Environment) -> Result<
         cpu,
         memory,
         disk,
+        reserve: Some(reserve).filter(|reserve| *reserve != Reserve::default()),
+        restarts: Some(restarts).filter(|restarts| *restarts != Restarts::default()),
         restart_policy: args.life.restart,
         cmd: some_of(args.command),
         entrypoint: some_of(args.entrypoint),

@@ -107,7 +107,8 @@ fn the_container_has_dockers_flags() {
     let words = "nginx --name web --init --read-only --tmpfs /run --tmpfs /tmp:size=64m,mode=1770,ro --hostname web-1 \
                  --add-host db:192.0.2.1 --cap-add KILL --cap-drop ALL --group-add 44 --ulimit nofile=1024:4096 \
                  --ulimit core=0 --pids-limit 64 --shm-size 256m --sysctl net.core.somaxconn=9 --log-driver local \
-                 --log-opt max-size=1m";
+                 --log-opt max-size=1m --cpu 2 --reserve-cpu 0.5 --reserve-memory 64m --restart always --restart-delay 5s \
+                 --restart-max-attempts 3 --restart-window 2m";
     check(&words.split_whitespace().collect::<Vec<_>>(), &expect![[""]]);
 }
 

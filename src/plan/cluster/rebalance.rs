@@ -261,7 +261,7 @@ impl<'a> Search<'a> {
 }
 
 fn want(spec: &TaskSpec) -> Want {
-    let resources = (spec.cpu.to_bits(), spec.memory, spec.disk);
+    let resources = (spec.reserved_cpu().to_bits(), spec.reserved_memory(), spec.disk);
     (resources, spec.fixed_host_ports().collect(), spec.placement.clone(), spec.labels.clone())
 }
 

@@ -13,7 +13,7 @@ use crate::model::spec::PullPolicy;
 use crate::model::state::{Health, Ready, State};
 use crate::model::task::Observed;
 use crate::model::time::{Now, Timestamp};
-use crate::plan::restart::{self, Ending, Verdict};
+use crate::plan::restart::{Ending, Rules, Verdict};
 
 /// One decision of [`super::reconcile`].
 #[derive(Debug, Clone, PartialEq)]
@@ -203,7 +203,8 @@ impl Host {
         slot.refused = None;
         slot.image_wanted = None;
         let finished_at = ending_time(ending).unwrap_or(now.wall);
-        if record.observed.started_at.is_some_and(|started| started.until(finished_at) >= restart::STABLE) {
+        let rules = Rules::of(&record.assignment.spec);
+        if record.observed.started_at.is_some_and(|started| started.until(finished_at) >= rules.stable()) {
             record.failures = 0;
             record.streak = 0;
         }
@@ -216,9 +217,8 @@ impl Host {
         if let Some(container) = &attempt.container {
             self.interrupted.remove(container);
         }
-        let policy = record.assignment.spec.restart_policy;
         let words = in_words(ending, record.assignment.spec.memory);
-        let (kind, message) = match restart::verdict(policy, record.failures, ending) {
+        let (kind, message) = match rules.verdict(record.failures, ending) {
             Verdict::Complete => {
                 record.state = State::Completed;
                 (EventKind::Completed, words)
@@ -232,14 +232,14 @@ impl Host {
                 record.observed.restarts += u32::from(!matches!(ending, Ending::NameTaken(_)));
                 // What never ran is not tried again at once: nothing has changed since.
                 let least = u32::from(!attempt.ran && ending.counts());
-                let delay = restart::delay(record.streak.max(least), task, attempt.number);
+                let delay = rules.delay(record.streak.max(least), task, attempt.number);
                 record.streak = record.streak.max(least) + 1;
                 record.retry = (!delay.is_zero()).then(|| Retry { at: later(now.wall, delay), delay });
                 slot.retry_at = record.retry.map(|retry| now.moment + retry.delay);
                 record.state = State::Scheduled;
                 (
                     EventKind::Restarting,
-                    restarts(&words, policy.retries().filter(|_| ending.counts()), record.failures, delay),
+                    restarts(&words, rules.limit().filter(|_| ending.counts()), record.failures, delay),
                 )
             }
         };

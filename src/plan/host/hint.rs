@@ -8,7 +8,7 @@ use crate::model::container::{Container, ContainerStatus, Exit};
 use crate::model::id::{ContainerId, TaskId};
 use crate::model::state::{Desired, State};
 use crate::model::time::Moment;
-use crate::plan::restart::{Ending, Verdict, verdict};
+use crate::plan::restart::{Ending, Rules, Verdict};
 
 /// Something that an engine called out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,9 +126,9 @@ fn is_running_as_wanted(slot: &Slot) -> bool {
 /// Whether another attempt follows at once, whatever a look would add.
 fn is_followed_at_once(slot: &Slot, exit: &Exit) -> bool {
     let record = &slot.record;
-    let policy = record.assignment.spec.restart_policy;
+    let rules = Rules::of(&record.assignment.spec);
     // What the kernel kills for its memory limit has failed, whatever its code: that takes a look.
     let may_be_out_of_memory = record.assignment.spec.memory > 0;
-    let next = verdict(policy, record.failures, &Ending::Exited(exit.clone()));
-    !may_be_out_of_memory && record.streak == 0 && next == Verdict::Restart
+    let next = rules.verdict(record.failures, &Ending::Exited(exit.clone()));
+    !may_be_out_of_memory && record.streak == 0 && rules.begins_at_once() && next == Verdict::Restart
 }

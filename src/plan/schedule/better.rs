@@ -123,7 +123,7 @@ impl Candidate {
         let part = share(self.load.cpu, f64::from(self.usage.tasks)).max(UNLIMITED_STEP);
         self.usage.remove(spec);
         self.load.cpu = (self.load.cpu - part).max(0.0);
-        self.load.memory = self.load.memory.saturating_sub(spec.memory);
+        self.load.memory = self.load.memory.saturating_sub(spec.reserved_memory());
         Load(part * self.cores)
     }
 
@@ -131,7 +131,7 @@ impl Candidate {
     fn take_over(&mut self, spec: &TaskSpec, load: Load) {
         self.usage.add(spec);
         self.load.cpu += share(load.0, self.cores);
-        self.load.memory += spec.memory;
+        self.load.memory += spec.reserved_memory();
     }
 }
 

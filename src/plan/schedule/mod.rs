@@ -65,8 +65,8 @@ impl Usage {
     /// Counts a task in.
     pub fn add(&mut self, spec: &TaskSpec) {
         self.tasks += 1;
-        self.cpu += spec.cpu;
-        self.memory += spec.memory;
+        self.cpu += spec.reserved_cpu();
+        self.memory += spec.reserved_memory();
         self.disk += spec.disk;
         self.ports.extend(spec.fixed_host_ports());
         self.kin.add(spec);
@@ -76,8 +76,8 @@ impl Usage {
     /// Counts a task out.
     pub fn remove(&mut self, spec: &TaskSpec) {
         self.tasks = self.tasks.saturating_sub(1);
-        self.cpu = (self.cpu - spec.cpu).max(0.0);
-        self.memory = self.memory.saturating_sub(spec.memory);
+        self.cpu = (self.cpu - spec.reserved_cpu()).max(0.0);
+        self.memory = self.memory.saturating_sub(spec.reserved_memory());
         self.disk = self.disk.saturating_sub(spec.disk);
         for port in spec.fixed_host_ports() {
             self.ports.remove(&port);
@@ -91,7 +91,7 @@ impl Usage {
     }
 }
 
-/// What a task without a CPU limit is taken to add to the CPU use of its node until that is measured: a
+/// What a task that reserves no CPU is taken to add to the CPU use of its node until that is measured: a
 /// hundredth. Without it, `greedy` would put all that it places at one time on one node.
 const UNLIMITED_STEP: f64 = 0.01;
 
@@ -137,7 +137,8 @@ impl Candidate {
     /// Counts a task in: what it holds, and what it is taken to use until its node is measured again.
     fn place(&mut self, spec: &TaskSpec) {
         self.usage.add(spec);
-        self.load.cpu += if spec.cpu > 0.0 { spec.cpu / self.cores } else { UNLIMITED_STEP };
-        self.load.memory += spec.memory;
+        let cpu = spec.reserved_cpu();
+        self.load.cpu += if cpu > 0.0 { cpu / self.cores } else { UNLIMITED_STEP };
+        self.load.memory += spec.reserved_memory();
     }
 }

@@ -30,8 +30,8 @@ impl Ask {
     /// What `spec` wants.
     pub(super) fn of(spec: &TaskSpec) -> Self {
         Self {
-            cpu: nano_cores(spec.cpu),
-            memory: spec.memory,
+            cpu: nano_cores(spec.reserved_cpu()),
+            memory: spec.reserved_memory(),
             disk: spec.disk,
             ports: spec.fixed_host_ports().collect(),
         }

@@ -40,7 +40,7 @@ async fn a_container_is_as_its_task_asks() {
         // NET_ADMIN and KILL: bits 12 and 5.
         "CapBnd:\t0000000000001020\n",
         "files 99 100\n",
-        "groups 0 44\n",
+        " 44\n",
         "shm shm 8192 ",
         "tmpfs tmpfs 4096 ",
         "/t 700\n",
