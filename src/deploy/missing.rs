@@ -2,6 +2,7 @@
 //!
 //! Rows speak of values, not of keys alone: `privileged: false` asks for nothing.
 
+use super::network;
 use super::note::{Fate, Note, Scope};
 use crate::compose::service::isolation::Namespace;
 use crate::compose::service::network::NetworkMode;
@@ -49,19 +50,13 @@ const ROWS: &[Row] = &[
                 NetworkMode::Host(_) | NetworkMode::Service(_) | NetworkMode::None
             )
         },
-        "every container has a network of its own on the bridge of its node; publish what others should reach under \
-         `ports`",
+        "no container shares the network of its node or of another; publish what others should reach under `ports`",
     ),
     // What it can do without.
     warned(
         "depends_on",
         |service| !service.depends_on.is_empty(),
         "it holds while `orc deploy` runs, which waits before it applies the next; later restarts wait for nobody",
-    ),
-    warned(
-        "networks",
-        |service| !service.networking.networks.keys().all(|name| name == "default"),
-        "it is not attached: containers are on the bridge of their node, where none finds another by its name",
     ),
     warned(
         "container_name",
@@ -117,23 +112,10 @@ pub(super) fn of_service(scope: &mut Scope<'_>) {
 
 /// Tells what the project as a whole asks for in vain.
 pub(super) fn of_project(project: &Project, notes: &mut Vec<Note>) {
+    network::of_project(project, notes);
     let mut tell = |at: &crate::compose::Place, key: String, fate, says: &str| {
         notes.push(Note { at: at.clone(), key, fate, says: says.to_owned() });
     };
-    for (key, network) in &project.networks {
-        if let Some(at) = &network.at {
-            let says = "no network is made: containers are on the bridge of their node, from which they reach \
-                        published ports";
-            tell(at, format!("networks.{key}"), Warned, says);
-        }
-    }
-    let in_default = |service: &&Service| service.networking.networks.contains_key("default");
-    let mut others = project.services.values().filter(in_default);
-    if let (Some(first), Some(_)) = (others.next(), others.next()) {
-        let says = "services of a project have no network in common: none finds another by its name; they reach each \
-                    other by published ports";
-        tell(first.place_of("image"), "networks.default".to_owned(), Warned, says);
-    }
     for (key, volume) in &project.volumes {
         let key = format!("volumes.{key}");
         let is_elsewhere =

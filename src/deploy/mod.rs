@@ -10,6 +10,7 @@ mod health;
 mod missing;
 mod mount;
 mod need;
+mod network;
 mod note;
 mod order;
 mod placement;

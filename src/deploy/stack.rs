@@ -141,6 +141,7 @@ const FIELDS: &[(&str, &str)] = &[
     ("Task.Placement", "deploy.placement"),
     ("Task.Reserve", "deploy.resources.reservations"),
     ("Task.Restarts", "deploy.restart_policy"),
+    ("Task.Networks", "networks"),
     ("Task.Hostname", "hostname"),
     ("Task.CapAdd", "cap_add"),
     ("Task.CapDrop", "cap_drop"),

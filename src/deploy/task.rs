@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::note::Scope;
-use super::{container, health, mount, placement};
+use super::{container, health, mount, network, placement};
 use crate::compose::service::PullPolicy;
 use crate::compose::service::deploy::Mode;
 use crate::compose::service::restart::RestartCondition;
@@ -37,6 +37,7 @@ pub(super) fn task(project: &Project, scope: &mut Scope<'_>, name: &ServiceName,
     };
     limit(scope, &mut task);
     container::describe(scope, &mut task);
+    network::attach(project, scope, &mut task);
     placement::place(scope, name, &mut task);
     health::probe(scope, &mut task);
     task

@@ -41,7 +41,9 @@ fn check(lines: &str, expect: &Expect) {
     if let Some(stack) = &translation.stack {
         let plan = plan(stack, &[], false).unwrap();
         for field in &plan.services[0].fields {
-            if !matches!(field.path.as_str(), "Task.Image" | "Mode" | "Replicas") || lines.contains("deploy")
+            if !matches!(field.path.as_str(), "Task.Image" | "Task.Networks" | "Mode" | "Replicas")
+                || lines.contains("deploy") && field.path != "Task.Networks"
+                || lines.contains("networks")
             {
                 told.push(format!("{} {}", field.path, field.new.as_ref().unwrap()));
             }
@@ -167,9 +169,9 @@ fn restarts_are_as_far_as_orc_counts_them() {
             Mode "replicated"
             Replicas 1
             Task.Image "nginx"
-            compose.yaml:1:74: services.web.deploy.restart_policy.max_attempts is not honoured: it is started again without end; only with `condition: on-failure` are failures counted
-            compose.yaml:1:91: services.web.deploy.restart_policy.delay is not honoured: orc waits longer from one failure to the next, and begins anew once a task has kept running
-            compose.yaml:1:102: services.web.deploy.restart_policy.window is not honoured: orc waits longer from one failure to the next, and begins anew once a task has kept running"#]],
+            Task.Restarts.Delay 5000000000
+            Task.Restarts.MaxAttempts 3
+            Task.Restarts.Window 120000000000"#]],
     );
 }
 
@@ -215,7 +217,7 @@ fn a_port_is_the_services_or_with_mode_host_each_tasks() {
             .notes;
     let notes: Vec<String> = notes.iter().map(ToString::to_string).collect();
     expect![[r"
-        compose.yaml:1:16: networks.default is not honoured: services of a project have no network in common: none finds another by its name; they reach each other by published ports
+        compose.yaml:1:16: networks is not honoured: services find each other by name on the same node alone, where each node has networks of its own: keep those that talk with each other on one by a constraint, or have them use published ports
         compose.yaml:1:73: services.b.ports[1] is refused: 80 is a port of `a` already; every node has it once"]].assert_eq(&notes.join("\n"));
 }
 
@@ -310,7 +312,6 @@ volumes: {data: {}, shared: {external: true}, nfs: {driver_opts: {type: nfs}}}
     expect![[r"
         compose.yaml:4:38: services.db.volumes[1] is not honoured: it is the node's own file or directory: it has to be there, under a directory that ORC_BIND_MOUNTS allows, and is not copied from here
         compose.yaml:4:56: services.db.volumes[2] is not honoured: a volume without a name is left out: what is written there is in the container, and gone with it; name the volume to keep it
-        compose.yaml:4:75: services.db.volumes[4] is not honoured: `size` and `mode` are not set: half of the node's memory is the limit, and all may write
         compose.yaml:6:47: volumes.nfs is refused: volumes are directories of the nodes' engines, made by the driver `local` without options; make this one on every node, and say `external: true`"]].assert_eq(&notes.join("\n"));
     assert!(translation.stack.is_none(), "what is on a share must not be made a directory of the node");
     let stack = stack(
@@ -321,30 +322,86 @@ volumes: {data: {}, shared: {external: true}, nfs: {driver_opts: {type: nfs}}}
 }
 
 #[test]
+fn a_service_is_in_its_networks_under_its_own_name() {
+    let of = |text: &str| {
+        let translation = translation(text);
+        let notes: Vec<String> = translation.notes.iter().map(ToString::to_string).collect();
+        let networks = translation.stack.map(|stack| stack.services[0].input.task.networks.clone());
+        (serde_json::to_string(&networks.flatten()).unwrap(), notes.join("\n"))
+    };
+    let (networks, notes) = of("services: {web: {image: i}}");
+    assert_eq!((networks.as_str(), notes.as_str()), (r#"[{"Name":"shop_default","Aliases":["web"]}]"#, ""));
+    let (networks, notes) = of("services: {web: {image: i, networks: {a: {}, b: {aliases: [www, web]}}}}\n\
+         networks: {a: {internal: true}, b: {external: true, name: outer}}");
+    assert_eq!(
+        networks,
+        r#"[{"Name":"shop_a","Aliases":["web"],"Internal":true},{"Name":"outer","Aliases":["web","www"],"External":true}]"#
+    );
+    assert_eq!(notes, "");
+    let (networks, _) = of("services: {web: {image: i, network_mode: bridge}}");
+    assert_eq!(networks, "null");
+    let (_, notes) = of("services: {web: {image: i, networks: [a]}, db: {image: i, networks: [a]}}\n\
+         networks: {a: {driver: overlay, driver_opts: {x: y}, labels: {k: v}, enable_ipv6: true}}");
+    expect![[r"
+        compose.yaml:1:16: networks is not honoured: services find each other by name on the same node alone, where each node has networks of its own: keep those that talk with each other on one by a constraint, or have them use published ports
+        compose.yaml:2:12: networks.a is not honoured: it has IPv6 addresses where the engine gives them to every network
+        compose.yaml:2:12: networks.a is not honoured: it has orc's labels, and no others
+        compose.yaml:2:12: networks.a is not honoured: it is a bridge of each node, by the driver `bridge`; make another on the nodes, and say `external: true`
+        compose.yaml:2:12: networks.a is not honoured: the driver has no options; make the network on the nodes, and say `external: true`"]]
+    .assert_eq(&notes);
+}
+
+#[test]
 fn what_cannot_be_had_is_refused_and_the_rest_warned_of() {
     check(
         "privileged: true, cap_add: [NET_ADMIN], sysctls: {a: 1}, devices: [/dev/dri]",
-        &expect![[r"
+        &expect![[r#"
         compose.yaml:1:32: services.web.privileged is refused: no container has all rights on its node
-        compose.yaml:1:50: services.web.cap_add is refused: containers have no capability but the nine that ordinary images need
-        compose.yaml:1:72: services.web.sysctls is refused: kernel parameters are the engine's; set them on the node, or take them out
-        compose.yaml:1:89: services.web.devices is refused: containers get no devices of their node; take it out to run without"]],
+        compose.yaml:1:50: services.web.cap_add is not honoured: beyond the nine capabilities that every container has, it is given those that ORC_CAPABILITIES allows
+        compose.yaml:1:72: services.web.sysctls is refused: Task.Sysctls["a"]: a container has for itself net.ipv4.*, net.ipv6.*, net.core.somaxconn, net.unix.max_dgram_qlen, fs.mqueue.*, kernel.msg*, kernel.sem and kernel.shm*; all others are the node's, and are set there
+        compose.yaml:1:89: services.web.devices is refused: containers get no devices of their node; take it out to run without"#]],
     );
-    check("privileged: false, cap_add: [CAP_CHOWN, KILL], init: false", &expect![""]);
+    check(
+        "privileged: false, cap_add: [CAP_CHOWN, KILL], init: false",
+        &expect![[r#"Task.CapAdd ["CHOWN","KILL"]"#]],
+    );
     check(
         "network_mode: host, pid: host",
         &expect![[r"
-        compose.yaml:1:32: services.web.network_mode is refused: every container has a network of its own on the bridge of its node; publish what others should reach under `ports`
+        compose.yaml:1:32: services.web.network_mode is refused: no container shares the network of its node or of another; publish what others should reach under `ports`
         compose.yaml:1:52: services.web.pid is refused: containers keep to themselves: none sees the processes or the memory of another or of its node"]],
     );
     check(
         "init: true, tty: true, ulimits: {nofile: 9}, logging: {driver: syslog}, shm_size: 1g",
-        &expect![[r"
-            compose.yaml:1:32: services.web.init is not honoured: no init is added; the image's program is the first
+        &expect![[r#"
+            Task.Init true
+            Task.ShmSize 1073741824
+            Task.Ulimits [{"Hard":9,"Name":"nofile","Soft":9}]
             compose.yaml:1:44: services.web.tty is not honoured: there is no terminal; `orc logs` shows what is written
-            compose.yaml:1:55: services.web.ulimits is not honoured: limits of processes are the engine's own
-            compose.yaml:1:77: services.web.logging is not honoured: output goes where the engine of the node keeps it, 100 MB of each container; `orc logs` shows it
-            compose.yaml:1:104: services.web.shm_size is not honoured: /dev/shm has Docker's 64 MiB; a `tmpfs` mount elsewhere has no such limit"]],
+            compose.yaml:1:77: services.web.logging is not honoured: output goes where the engine of the node keeps it, 100 MB of each container, and `orc logs` shows it; the driver `syslog` would have the node send it elsewhere, for which a service that follows `orc logs` is better"#]],
+    );
+    check(
+        "read_only: true, hostname: web, cap_drop: [ALL], group_add: [44], pids_limit: 9, mem_limit: 64m, mem_reservation: \
+         32m, extra_hosts: ['db:192.0.2.1'], sysctls: {net.core.somaxconn: 9}, logging: {driver: local, options: \
+         {max-size: 1m}}, tmpfs: '/t:size=1m,mode=700'",
+        &expect![[r#"
+            Task.CapDrop ["ALL"]
+            Task.ExtraHosts ["db:192.0.2.1"]
+            Task.GroupAdd ["44"]
+            Task.Hostname "web"
+            Task.LogConfig.Config.max-size "1m"
+            Task.LogConfig.Type "local"
+            Task.Memory 67108864
+            Task.Mounts[/t].ReadOnly false
+            Task.Mounts[/t].Source ""
+            Task.Mounts[/t].Target "/t"
+            Task.Mounts[/t].TmpfsOptions.Mode 448
+            Task.Mounts[/t].TmpfsOptions.SizeBytes 1048576
+            Task.Mounts[/t].Type "tmpfs"
+            Task.PidsLimit 9
+            Task.ReadonlyRootfs true
+            Task.Reserve.Memory 33554432
+            Task.Sysctls.net.core.somaxconn "9""#]],
     );
     check(
         "build: .",
@@ -353,11 +410,10 @@ fn what_cannot_be_had_is_refused_and_the_rest_warned_of() {
         ],
     );
     check(
-        "pids_limit: 10, mem_reservation: 10m, gpus: all",
-        &expect![[r"
-        compose.yaml:1:32: services.web.pids_limit is not honoured: every container may have 512 processes and threads
-        compose.yaml:1:48: services.web.mem_reservation is not honoured: what a node keeps for a task is its limit, and nothing where there is none
-        compose.yaml:1:70: services.web.gpus is refused: containers get no devices of their node; take it out to run without"]],
+        "gpus: all",
+        &expect![
+            "compose.yaml:1:32: services.web.gpus is refused: containers get no devices of their node; take it out to run without"
+        ],
     );
     check(
         "labels: {orc.task: mine}",

@@ -38,6 +38,19 @@ pub fn of_new(owner: &Owner, identity: &Identity, spec: &TaskSpec) -> Labels {
     users.chain(own.map(|(name, value)| (name.to_owned(), value))).collect()
 }
 
+/// The labels of a new network.
+pub fn of_network(owner: &Owner) -> Labels {
+    let own = [(CLUSTER, owner.cluster.to_string()), (NODE, owner.node.to_string())];
+    own.map(|(name, value)| (name.to_owned(), value)).into()
+}
+
+/// Whose a network with these labels is, in words; `None` = of `owner`'s cluster. Workers that share an engine share the
+/// networks of their cluster there.
+pub fn stranger(owner: &Owner, labels: &Labels) -> Option<String> {
+    let is_ours = labels.get(CLUSTER).is_some_and(|cluster| *cluster == owner.cluster.to_string());
+    (!is_ours).then(|| describe_owner(labels))
+}
+
 /// What an engine is asked to filter by, so that it shows only `owner`'s.
 pub fn filters(owner: &Owner) -> Vec<String> {
     vec![format!("{CLUSTER}={}", owner.cluster), format!("{NODE}={}", owner.node)]

@@ -19,6 +19,7 @@ use tokio::sync::watch;
 
 use crate::model::container::{Container, Exit, Failure, Identity, Owner};
 use crate::model::id::{ContainerId, ExecId, TaskId};
+use crate::model::network::{Attachment, Network, NetworkId};
 use crate::model::spec::TaskSpec;
 
 /// One Docker Engine.
@@ -38,8 +39,9 @@ pub trait Engine: Send + Sync + 'static {
         id_or_name: &str,
     ) -> impl Future<Output = Result<Container, Failure>> + Send;
 
-    /// Creates a container, never starts it. [`Failure::Missing`] = no such image, [`Failure::Conflict`] = the
-    /// name is taken. `POST /containers/create?name=…`.
+    /// Creates a container in its networks, never starts it. [`Failure::Missing`] = no such image, [`Failure::Conflict`] =
+    /// the name is taken. Where this fails, a container may be there all the same that is not in all of its networks.
+    /// `POST /containers/create?name=…`, and for each network but the first `POST /networks/{name}/connect`.
     fn create(
         &self,
         owner: &Owner,
@@ -98,6 +100,24 @@ pub trait Engine: Send + Sync + 'static {
         image: &str,
         progress: watch::Sender<String>,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// The network of a name, whoever's it is; [`Failure::Missing`] = there is none. `GET /networks/{name}`.
+    fn network(&self, owner: &Owner, name: &str) -> impl Future<Output = Result<Network, Failure>> + Send;
+
+    /// Every network that `owner` made, and nobody else's. `GET /networks?filters=…`.
+    fn networks(&self, owner: &Owner) -> impl Future<Output = Result<Vec<Network>, Failure>> + Send;
+
+    /// Makes a bridge of this name, with `owner`'s labels. Engines before 25 make a second one where there is one:
+    /// look before. `POST /networks/create`.
+    fn create_network(
+        &self,
+        owner: &Owner,
+        wanted: &Attachment,
+    ) -> impl Future<Output = Result<NetworkId, Failure>> + Send;
+
+    /// Removes a network; one that is gone is a success, one in which containers run [`Failure::Refused`].
+    /// `DELETE /networks/{id}`.
+    fn remove_network(&self, id: &NetworkId) -> impl Future<Output = Result<(), Failure>> + Send;
 
     /// What happens to `owner`'s containers from now on: hints, never truth (rule R9). Ends when the engine
     /// goes away. `GET /events`.

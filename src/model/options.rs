@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::capability::Capability;
+use super::network::Attachment;
 
 /// What a container is beside its image, its process, its limits and its ports. What nobody says is as the engine, or orc,
 /// has it for every container.
@@ -49,6 +50,9 @@ pub struct ContainerOptions {
     /// Where its output is kept; `None` = where the engine keeps any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_config: Option<LogConfig>,
+    /// The networks that it is in, each once, the first one from its creation; empty = the engine's own bridge.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub networks: Vec<Attachment>,
 }
 
 /// As any container is.
@@ -65,6 +69,7 @@ pub(super) static USUAL: ContainerOptions = ContainerOptions {
     sysctls: BTreeMap::new(),
     extra_hosts: Vec::new(),
     log_config: None,
+    networks: Vec::new(),
 };
 
 /// A limit of each process; -1 = none.

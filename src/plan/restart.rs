@@ -173,7 +173,8 @@ mod tests {
     }
 
     fn rules(policy: &str, restarts: &str) -> Rules {
-        let json = format!(r#"{{"Name":"web","Image":"i","RestartPolicy":"{policy}","Restarts":{restarts}}}"#);
+        let json =
+            format!(r#"{{"Name":"web","Image":"i","RestartPolicy":"{policy}","Restarts":{restarts}}}"#);
         Rules::of(&serde_json::from_str(&json).unwrap())
     }
 
@@ -225,7 +226,11 @@ mod tests {
             let delay = said.delay(streak, task, streak + 1);
             assert!(delay >= least && delay <= most, "{streak}: {delay:?}");
         }
-        assert_ne!(said.delay(0, task, 1), said.delay(0, task, 2), "those that failed together come back apart");
+        assert_ne!(
+            said.delay(0, task, 1),
+            said.delay(0, task, 2),
+            "those that failed together come back apart"
+        );
         assert_eq!(said.delay(10, task, 1), delay(10, task, 1), "it goes on growing beyond");
         assert!(!said.begins_at_once() && rules("", "{}").begins_at_once());
         assert_eq!((said.stable(), rules("", "{}").stable()), (Duration::from_mins(1), STABLE));

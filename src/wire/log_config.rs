@@ -59,7 +59,11 @@ mod tests {
         for (driver, option, says) in [
             (Some("syslog"), None, "Task.LogConfig.Type is \"syslog\": json-file, "),
             (Some("gelf"), None, "leave it out for the engine's own"),
-            (Some("journald"), Some("max-size"), "Config[\"max-size\"] is not possible there; mode, max-buffer-size, env"),
+            (
+                Some("journald"),
+                Some("max-size"),
+                "Config[\"max-size\"] is not possible there; mode, max-buffer-size, env",
+            ),
             (Some("none"), Some("tag"), "none is"),
             (None, Some("gelf-address"), "mode, max-buffer-size, max-size, max-file, compress are"),
             (Some("json-file"), Some("max-size"), "fills the disk"),

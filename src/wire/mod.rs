@@ -8,6 +8,7 @@ pub mod event;
 mod image;
 mod log_config;
 mod mount;
+pub mod network;
 pub mod node;
 pub mod node_patch;
 pub mod options;

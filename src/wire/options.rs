@@ -9,14 +9,15 @@ use utoipa::ToSchema;
 
 use super::checks::{plain, unsigned};
 use super::log_config;
+use super::network::{self, Network};
 use super::policy::Policy;
 use super::submission::TaskInput;
 use crate::model::capability::Capability;
 use crate::model::spec::{ContainerOptions, LogConfig as LogRow, Ulimit as UlimitRow};
 
-/// As it goes out; what nobody said is left out.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "PascalCase", default)]
+/// As it goes out, as a part of a task; what nobody said is left out.
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
 pub struct Options {
     /// Whether a small init is process 1.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,6 +55,9 @@ pub struct Options {
     /// Where its output is kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_config: Option<LogConfig>,
+    /// The networks that it is in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub networks: Option<Vec<Network>>,
 }
 
 /// A limit of each process; -1 = none.
@@ -96,6 +100,7 @@ impl TaskInput {
             sysctls: sysctls(self.sysctls.as_ref())?,
             extra_hosts: extra_hosts(self.extra_hosts.as_deref().unwrap_or_default())?,
             log_config: self.log_config.as_ref().map(log_config::checked).transpose()?.flatten(),
+            networks: network::checked(self.networks.as_deref().unwrap_or_default())?,
         };
         Ok(Some(options).filter(|options| *options != ContainerOptions::default()).map(Box::new))
     }
@@ -108,7 +113,9 @@ pub(super) fn shown(text: &str) -> String {
 
 fn hostname(name: &str) -> Result<String, String> {
     let is_possible = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
-    if name.is_empty() || name.len() <= 63 && name.chars().all(is_possible) && !name.starts_with(['.', '-', '_']) {
+    if name.is_empty()
+        || name.len() <= 63 && name.chars().all(is_possible) && !name.starts_with(['.', '-', '_'])
+    {
         return Ok(name.to_owned());
     }
     Err(format!(
@@ -122,7 +129,9 @@ fn added(names: &[String], policy: &Policy) -> Result<Vec<Capability>, String> {
         let place = format!("Task.CapAdd[{index}]");
         let capability: Capability = name.parse().map_err(|problem| format!("{place}: {problem}"))?;
         if capability == Capability::ALL {
-            return Err(format!("{place} is ALL: whoever has that is root on the node; name what is needed, such as NET_ADMIN"));
+            return Err(format!(
+                "{place} is ALL: whoever has that is root on the node; name what is needed, such as NET_ADMIN"
+            ));
         }
         if !policy.allows(capability) {
             let usual = Capability::USUAL.map(Capability::name).join(", ");
@@ -158,7 +167,18 @@ fn groups(groups: &[String]) -> Result<Vec<String>, String> {
 
 /// Those that the kernel has.
 const ULIMITS: [&str; 13] = [
-    "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nofile", "nproc", "rss", "rttime", "sigpending",
+    "core",
+    "cpu",
+    "data",
+    "fsize",
+    "locks",
+    "memlock",
+    "msgqueue",
+    "nofile",
+    "nproc",
+    "rss",
+    "rttime",
+    "sigpending",
     "stack",
 ];
 
@@ -198,7 +218,8 @@ fn pids_limit(limit: i64) -> Result<u32, String> {
 }
 
 /// Parameters that each container has for itself: those of its network, its message queues and its shared memory.
-const SYSCTLS: [&str; 5] = ["net.ipv4.", "net.ipv6.", "net.core.somaxconn", "net.unix.max_dgram_qlen", "fs.mqueue."];
+const SYSCTLS: [&str; 5] =
+    ["net.ipv4.", "net.ipv6.", "net.core.somaxconn", "net.unix.max_dgram_qlen", "fs.mqueue."];
 const SYSCTLS_OF_KERNEL: [&str; 8] = [
     "kernel.msgmax",
     "kernel.msgmnb",
@@ -214,10 +235,12 @@ fn sysctls(sysctls: Option<&BTreeMap<String, String>>) -> Result<BTreeMap<String
     let sysctls = sysctls.cloned().unwrap_or_default();
     for (name, value) in &sysctls {
         let is_name = |part: &str| {
-            !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c))
+            !part.is_empty()
+                && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c))
         };
-        let is_own = SYSCTLS.iter().any(|known| name == known || known.ends_with('.') && name.starts_with(known))
-            || SYSCTLS_OF_KERNEL.contains(&name.as_str());
+        let is_own =
+            SYSCTLS.iter().any(|known| name == known || known.ends_with('.') && name.starts_with(known))
+                || SYSCTLS_OF_KERNEL.contains(&name.as_str());
         if !is_own || !name.split('.').all(is_name) {
             return Err(format!(
                 "Task.Sysctls[{:?}]: a container has for itself net.ipv4.*, net.ipv6.*, net.core.somaxconn, \
@@ -251,7 +274,8 @@ fn extra_hosts(lines: &[String]) -> Result<Vec<String>, String> {
 
 impl From<&ContainerOptions> for Options {
     fn from(options: &ContainerOptions) -> Self {
-        let names = |list: &[Capability]| list.iter().map(|capability| capability.name().to_owned()).collect();
+        let names =
+            |list: &[Capability]| list.iter().map(|capability| capability.name().to_owned()).collect();
         let ulimit =
             |limit: &UlimitRow| Ulimit { name: limit.name.clone(), soft: limit.soft, hard: limit.hard };
         let ulimits: Vec<Ulimit> = options.ulimits.iter().map(ulimit).collect();
@@ -268,6 +292,7 @@ impl From<&ContainerOptions> for Options {
             sysctls: Some(options.sysctls.clone()).filter(|sysctls| !sysctls.is_empty()),
             extra_hosts: some(options.extra_hosts.clone()),
             log_config: options.log_config.as_ref().map(LogConfig::from),
+            networks: some(options.networks.iter().map(Network::from).collect()),
         }
     }
 }
@@ -314,6 +339,7 @@ mod tests {
             r#""ExtraHosts":["db:192.0.2.1","six:2001:db8::1","node:host-gateway"]"#,
             r#""LogConfig":{"Type":"local","Config":{"max-file":"3","max-size":"10m"}}"#,
             r#""LogConfig":{"Config":{"max-size":"10m"}}"#,
+            r#""Networks":[{"Name":"shop","Aliases":["web","www"],"Internal":true},{"Name":"proxy","External":true}]"#,
         ] {
             assert_eq!(options(fields), Ok(format!("{{{fields}}}")), "{fields}");
         }
@@ -338,8 +364,14 @@ mod tests {
             (r#""CapDrop":["root"]"#, "Task.CapDrop[0]: \"root\" is no capability"),
             (r#""GroupAdd":["a:b"]"#, "Task.GroupAdd[0] is \"a:b\""),
             (r#""Ulimits":[{"Name":"rtprio","Soft":9,"Hard":9}]"#, "no task may have that"),
-            (r#""Ulimits":[{"Name":"files","Soft":9,"Hard":9}]"#, "Task.Ulimits[0].Name is \"files\": there are core, "),
-            (r#""Ulimits":[{"Name":"nofile","Soft":9,"Hard":8}]"#, "Task.Ulimits[0].Soft is 9 and above Hard, 8"),
+            (
+                r#""Ulimits":[{"Name":"files","Soft":9,"Hard":9}]"#,
+                "Task.Ulimits[0].Name is \"files\": there are core, ",
+            ),
+            (
+                r#""Ulimits":[{"Name":"nofile","Soft":9,"Hard":8}]"#,
+                "Task.Ulimits[0].Soft is 9 and above Hard, 8",
+            ),
             (r#""Ulimits":[{"Name":"nofile","Soft":-1,"Hard":8}]"#, "Task.Ulimits[0].Soft is -1"),
             (r#""Ulimits":[{"Name":"nofile","Soft":-2,"Hard":-2}]"#, "or -1 for none"),
             (r#""Ulimits":[{"Name":"nofile","Soft":1}]"#, "Task.Ulimits[0].Hard is missing"),

@@ -21,10 +21,7 @@ pub struct BindRoots(pub Vec<PathBuf>);
 impl Policy {
     /// Lets tasks have whatever an operator could let them have: for whoever cannot know what one has.
     pub fn widest() -> Self {
-        Self {
-            bind_roots: BindRoots(vec![PathBuf::from("/")]),
-            capabilities: Capability::known().collect(),
-        }
+        Self { bind_roots: BindRoots(vec![PathBuf::from("/")]), capabilities: Capability::known().collect() }
     }
 
     /// Whether a container may be given this capability.

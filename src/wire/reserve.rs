@@ -55,7 +55,8 @@ mod tests {
     use crate::wire::strict::decode;
 
     fn reserve(fields: &str) -> Result<Option<ReserveRow>, String> {
-        let task: TaskInput = decode(format!("{{{fields}}}").as_bytes()).map_err(|error| error.to_string())?;
+        let task: TaskInput =
+            decode(format!("{{{fields}}}").as_bytes()).map_err(|error| error.to_string())?;
         task.checked_reserve()
     }
 

@@ -59,7 +59,8 @@ fn millis(
 ) -> Result<Option<u64>, String> {
     let Some(Duration(length)) = given else { return Ok(None) };
     if !range.contains(&length) {
-        let [length, least, most] = [&length, range.start(), range.end()].map(|length| humantime::format_duration(*length));
+        let [length, least, most] =
+            [&length, range.start(), range.end()].map(|length| humantime::format_duration(*length));
         return Err(format!("Task.Restarts.{field} is {length}: from {least} to {most} is possible"));
     }
     Ok(u64::try_from(length.as_millis()).ok())
@@ -81,13 +82,15 @@ mod tests {
     use crate::wire::strict::decode;
 
     fn restarts(fields: &str) -> Result<RestartPace, String> {
-        let task: TaskInput = decode(format!("{{{fields}}}").as_bytes()).map_err(|error| error.to_string())?;
+        let task: TaskInput =
+            decode(format!("{{{fields}}}").as_bytes()).map_err(|error| error.to_string())?;
         task.checked_restarts()
     }
 
     #[test]
     fn a_pace_has_bounds_and_a_number_is_said_once() {
-        let pace = restarts(r#""RestartPolicy":"always","Restarts":{"Delay":"5s","MaxAttempts":3,"Window":"2m"}"#);
+        let pace =
+            restarts(r#""RestartPolicy":"always","Restarts":{"Delay":"5s","MaxAttempts":3,"Window":"2m"}"#);
         let wanted = RestartPace { delay_ms: Some(5_000), max_attempts: Some(3), window_ms: Some(120_000) };
         assert_eq!(pace, Ok(wanted));
         assert_eq!(restarts(r#""Restarts":{"Delay":0}"#), Ok(RestartPace::default()));

@@ -26,6 +26,7 @@ impl From<&TaskSpec> for TaskInput {
             sysctls,
             extra_hosts,
             log_config,
+            networks,
         } = Options::from(spec.options());
         Self {
             name: Some(spec.name.clone()),
@@ -68,6 +69,7 @@ impl From<&TaskSpec> for TaskInput {
             sysctls,
             extra_hosts,
             log_config,
+            networks,
             reserve: spec.reserve.as_ref().map(Reserve::from),
             restarts: Some(Restarts::from(&spec.restarts)).filter(|pace| *pace != Restarts::default()),
             ..Self::default()

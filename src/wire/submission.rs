@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 pub use super::duration::Duration;
 pub use super::mount::{MountInput, TmpfsOptions};
+use super::network::Network;
 use super::options::{LogConfig, Ulimit};
 use super::placement::Placement;
 use super::policy::Policy;
@@ -16,9 +17,7 @@ pub use super::reserve::Reserve;
 pub use super::restarts::Restarts;
 use crate::model::fingerprint::fingerprint;
 use crate::model::id::{RequestId, TaskId};
-use crate::model::spec::{
-    Empty, Failover, HostPort, Port, PublishMode, PullPolicy, RestartPolicy, TaskSpec,
-};
+use crate::model::spec::{Empty, Failover, HostPort, Port, PublishMode, PullPolicy, RestartPolicy, TaskSpec};
 
 /// A `TaskEvent` as a user sends it.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
@@ -153,6 +152,9 @@ pub struct TaskInput {
     /// Where its output is kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_config: Option<LogConfig>,
+    /// The networks that it is in; absent = the engine's own bridge, where none finds another by name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub networks: Option<Vec<Network>>,
     /// What placement keeps for it on its node, where that is not its limits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reserve: Option<Reserve>,

@@ -8,6 +8,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::task::TaskTracker;
 
 use super::Said;
+use super::networks::Networks;
 use super::probe::Probing;
 use super::turn::in_turn;
 use crate::engine::Engine;
@@ -30,6 +31,7 @@ const STOP_TURN: Duration = Duration::from_millis(500);
 pub struct Calls<E> {
     engine: Arc<E>,
     probing: Probing<E>,
+    networks: Networks,
     said: mpsc::Sender<Said>,
     tracker: TaskTracker,
     starts: Arc<Semaphore>,
@@ -41,7 +43,7 @@ impl<E: Engine> Calls<E> {
     pub fn new(engine: Arc<E>, said: mpsc::Sender<Said>, tracker: TaskTracker) -> Self {
         let (starts, stops) = (Arc::new(Semaphore::new(STARTS)), Arc::new(Semaphore::new(STOPS)));
         let probing = Probing::new(engine.clone());
-        Self { engine, probing, said, tracker, starts, stops }
+        Self { engine, probing, networks: Networks::default(), said, tracker, starts, stops }
     }
 
     /// Makes a call; its outcome is said later, whatever happens.
@@ -59,10 +61,17 @@ impl<E: Engine> Calls<E> {
                     Outcome::Probed { task, container, number, reply }
                 });
             }
+            Call::Networks => {
+                self.then_say(async move { Outcome::Networks { result: engine.networks(&owner).await } });
+            }
+            Call::RemoveNetwork { id, name } => self.then_say(async move {
+                let result = engine.remove_network(&id).await;
+                Outcome::NetworkRemoved { name, result }
+            }),
             Call::Lane { task, verb } => {
-                let turns = self.turns(&verb);
+                let (turns, networks) = (self.turns(&verb), self.networks.clone());
                 self.then_say(async move {
-                    let call = perform(&*engine, &owner, &verb);
+                    let call = perform(&*engine, &networks, &owner, &verb);
                     let result = match turns {
                         Some((turns, length)) => in_turn(&turns, length, call).await,
                         None => call.await,
@@ -96,11 +105,17 @@ impl<E: Engine> Calls<E> {
     }
 }
 
-async fn perform<E: Engine>(engine: &E, owner: &Owner, verb: &Verb) -> Result<Answer, Failure> {
+async fn perform<E: Engine>(
+    engine: &E,
+    networks: &Networks,
+    owner: &Owner,
+    verb: &Verb,
+) -> Result<Answer, Failure> {
     match verb {
         Verb::Inspect(id) => look(engine, owner, &id.0).await,
         Verb::Find(name) => look(engine, owner, name).await,
         Verb::Create { name, identity, spec } => {
+            networks.prepare(engine, owner, spec).await?;
             engine.create(owner, name, identity, spec).await.map(Answer::Created)
         }
         Verb::Start(id) => engine.start(id).await.map(|()| Answer::Done),

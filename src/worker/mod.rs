@@ -7,6 +7,7 @@ pub mod http;
 pub mod keeper;
 pub mod machine;
 pub mod membership;
+mod networks;
 pub mod output;
 pub mod ports;
 pub mod probe;

@@ -8,7 +8,8 @@ use futures_util::future::join_all;
 use orc::engine::{EXEC_OUTPUT, Engine, EngineEvent, Executed, LogOptions};
 use orc::model::container::{Container, ContainerStatus, Failure, Owner};
 use orc::model::id::{ContainerId, ExecId};
-use orc::model::spec::{Empty, TaskSpec};
+use orc::model::network::{Attachment, Network};
+use orc::model::spec::{ContainerOptions, Empty, TaskSpec};
 use orc::model::state::Health;
 use orc::model::task::HostPorts;
 
@@ -86,6 +87,11 @@ probes! {
     a_program_that_is_not_there_ends_with_a_code_of_its_own
     a_program_that_takes_too_long_goes_on_until_its_container_ends
     a_program_in_what_does_not_run_is_a_conflict
+    a_network_is_made_shown_and_removed
+    a_strangers_network_says_so_and_is_not_listed
+    a_network_in_which_a_container_runs_is_not_removed
+    a_container_runs_in_several_networks
+    a_container_of_a_network_that_is_not_there_does_not_run
     events_tell_what_happens_to_ones_own_containers_only
     output_is_given_in_order
     only_the_last_lines_are_given
@@ -558,6 +564,77 @@ async fn a_program_in_what_does_not_run_is_a_conflict(rig: &impl Rig) {
     rig.ended(&ended).await;
     assert_fails(rig.engine().exec(&ended, &command, LONG).await, "conflict");
     assert_fails(rig.engine().exec(&ContainerId("0".repeat(64)), &command, LONG).await, "missing");
+}
+
+/// A network of this name, with an alias.
+fn network(name: &str) -> Attachment {
+    Attachment { name: name.to_owned(), aliases: vec!["alias".to_owned()], ..Attachment::default() }
+}
+
+/// What runs, in these networks.
+fn in_networks(rig: &impl Rig, networks: &[Attachment]) -> TaskSpec {
+    let options = ContainerOptions { networks: networks.to_vec(), ..ContainerOptions::default() };
+    TaskSpec { options: Some(Box::new(options)), ..rig.spec(Kind::Server) }
+}
+
+async fn a_network_is_made_shown_and_removed(rig: &impl Rig) {
+    let (engine, owner, name) = (rig.engine(), rig.owner(), new_name());
+    assert_fails(engine.network(owner, &name).await, "missing");
+    let wanted = Attachment { internal: true, ..network(&name) };
+    let id = engine.create_network(owner, &wanted).await.unwrap();
+    let shown = engine.network(owner, &name).await.unwrap();
+    let expected = Network { id: id.clone(), name: name.clone(), internal: true, stranger: None };
+    assert_eq!(shown, expected);
+    assert_eq!(engine.networks(owner).await, Ok(vec![expected]));
+    let neighbour = Owner { node: "worker-2".parse().unwrap(), ..owner.clone() };
+    assert_eq!(engine.networks(&neighbour).await, Ok(Vec::new()), "it is not the neighbour's to remove");
+    assert_eq!(engine.network(&neighbour, &name).await.unwrap().stranger, None, "but it may use it");
+    for _ in 0..2 {
+        engine.remove_network(&id).await.unwrap();
+    }
+    assert_fails(engine.network(owner, &name).await, "missing");
+}
+
+async fn a_strangers_network_says_so_and_is_not_listed(rig: &impl Rig) {
+    let name = new_name();
+    rig.add_foreign_network(&name).await;
+    let shown = rig.engine().network(rig.owner(), &name).await;
+    let listed = rig.engine().networks(rig.owner()).await;
+    rig.remove_foreign_network(&name).await;
+    assert!(shown.unwrap().stranger.unwrap().contains("somebody else"));
+    assert_eq!(listed, Ok(Vec::new()));
+}
+
+async fn a_network_in_which_a_container_runs_is_not_removed(rig: &impl Rig) {
+    let name = new_name();
+    let id = rig.engine().create_network(rig.owner(), &network(&name)).await.unwrap();
+    let container = rig.started_of(&in_networks(rig, &[network(&name)])).await;
+    assert_fails(rig.engine().remove_network(&id).await, "refused");
+    assert!(rig.inspected(&container).await.address.is_some());
+    rig.engine().remove(&container).await.unwrap();
+    rig.engine().remove_network(&id).await.unwrap();
+}
+
+async fn a_container_runs_in_several_networks(rig: &impl Rig) {
+    let networks = [network(&new_name()), network(&new_name())];
+    for wanted in &networks {
+        rig.engine().create_network(rig.owner(), wanted).await.unwrap();
+    }
+    let container = rig.started_of(&in_networks(rig, &networks)).await;
+    for made in rig.engine().networks(rig.owner()).await.unwrap() {
+        assert_fails(rig.engine().remove_network(&made.id).await, "refused");
+    }
+    rig.engine().remove(&container).await.unwrap();
+}
+
+async fn a_container_of_a_network_that_is_not_there_does_not_run(rig: &impl Rig) {
+    let spec = in_networks(rig, &[network(&new_name())]);
+    let created = rig.engine().create(rig.owner(), &new_name(), &new_identity(), &spec).await;
+    match created {
+        // Newer engines say so at once.
+        Err(failure) => assert_eq!(kind(&failure), "refused", "{failure:?}"),
+        Ok(id) => assert_fails(rig.engine().start(&id).await, "refused"),
+    }
 }
 
 async fn events_tell_what_happens_to_ones_own_containers_only(rig: &impl Rig) {

@@ -179,6 +179,10 @@ impl World {
                 self.pull(serial, image.clone());
                 return Ok(());
             }
+            Call::Networks => Outcome::Networks { result: Ok(Vec::new()) },
+            Call::RemoveNetwork { name, .. } => {
+                Outcome::NetworkRemoved { name: name.clone(), result: Ok(()) }
+            }
             Call::Probe { task, container, number, .. } => {
                 let body = self.engines[engine].containers.get(container);
                 let sulks = |body: &Body| {
@@ -327,9 +331,10 @@ fn deadline(call: &Call) -> u64 {
     match call {
         Call::Pull { .. } => 60_000,
         Call::Probe { timeout, .. } => u64::try_from(timeout.as_millis()).expect("a short time"),
-        Call::Lane { verb: Verb::Create { .. } | Verb::Start(_) | Verb::Remove(_), .. } => 30_000,
+        Call::RemoveNetwork { .. }
+        | Call::Lane { verb: Verb::Create { .. } | Verb::Start(_) | Verb::Remove(_), .. } => 30_000,
         Call::Lane { verb: Verb::Stop(..), .. } => 40_000,
-        Call::List { .. } | Call::Lane { .. } => 10_000,
+        Call::List { .. } | Call::Networks | Call::Lane { .. } => 10_000,
     }
 }
 
@@ -375,6 +380,10 @@ fn failed(call: &Call, failure: Failure) -> Outcome {
     match call {
         Call::List { number } => Outcome::Listed { number: *number, result: Err(failure) },
         Call::Pull { image } => Outcome::Pulled { image: image.clone(), result: Err(failure) },
+        Call::Networks => Outcome::Networks { result: Err(failure) },
+        Call::RemoveNetwork { name, .. } => {
+            Outcome::NetworkRemoved { name: name.clone(), result: Err(failure) }
+        }
         Call::Probe { task, container, number, .. } => {
             let (task, container, reply) = (*task, container.clone(), failing(&failure.to_string()));
             Outcome::Probed { task, container, number: *number, reply }
@@ -399,6 +408,8 @@ fn kind(call: &Call) -> &'static str {
     match call {
         Call::List { .. } => "list",
         Call::Pull { .. } => "pull",
+        Call::Networks => "networks",
+        Call::RemoveNetwork { .. } => "remove network",
         Call::Probe { .. } => "probe",
         Call::Lane { verb, .. } => match verb {
             Verb::Inspect(_) => "inspect",
@@ -441,8 +452,9 @@ fn unseen_is_gone(outcome: Outcome) -> Outcome {
 fn failure(outcome: &Outcome) -> Option<&Failure> {
     match outcome {
         Outcome::Listed { result, .. } => result.as_ref().err(),
-        Outcome::Pulled { result, .. } => result.as_ref().err(),
+        Outcome::Pulled { result, .. } | Outcome::NetworkRemoved { result, .. } => result.as_ref().err(),
         Outcome::Done { result, .. } => result.as_ref().err(),
+        Outcome::Networks { result } => result.as_ref().err(),
         Outcome::Pulling { .. } | Outcome::Probed { .. } => None,
     }
 }

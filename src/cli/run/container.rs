@@ -7,6 +7,7 @@ use clap::Args;
 use super::submission::some_of;
 use crate::cli::values;
 use crate::model::spec::MountKind;
+use crate::wire::network::Network;
 use crate::wire::options::{LogConfig, Ulimit};
 use crate::wire::submission::{MountInput, TaskInput, TmpfsOptions};
 
@@ -30,6 +31,14 @@ pub(super) struct ContainerArgs {
     /// Its own name for itself [default: made of its ID]
     #[arg(long, value_name = "NAME")]
     hostname: Option<String>,
+
+    /// A network to be in, made on its node where it is not there [default: the engine's own bridge]
+    #[arg(long, value_name = "NAME")]
+    network: Vec<String>,
+
+    /// A name under which others in its networks find it, on the same node
+    #[arg(long, value_name = "NAME", requires = "network")]
+    network_alias: Vec<String>,
 
     /// A name that it knows without asking: db:192.0.2.1, or node:host-gateway for its node
     #[arg(long, value_name = "NAME:ADDRESS")]
@@ -82,6 +91,9 @@ impl ContainerArgs {
         task.init = self.init.then_some(true);
         task.readonly_rootfs = self.read_only.then_some(true);
         task.hostname = self.hostname;
+        let aliases = self.network_alias;
+        let network = |name| Network { name, aliases: aliases.clone(), ..Network::default() };
+        task.networks = some_of(self.network.into_iter().map(network).collect());
         task.extra_hosts = some_of(self.add_host);
         task.cap_add = some_of(self.cap_add);
         task.cap_drop = some_of(self.cap_drop);
@@ -110,8 +122,8 @@ fn tmpfs(text: &str) -> Result<MountInput, String> {
     for option in options.split(',').filter(|option| !option.is_empty()) {
         match option.split_once('=') {
             Some(("size", size)) => made.size_bytes = Some(values::bytes(size)?),
-            Some(("mode", mode)) => {
-                made.mode = Some(u32::from_str_radix(mode, 8).map_err(|_| wanted.to_owned())?);
+            Some(("mode", digits)) => {
+                made.mode = Some(u32::from_str_radix(digits, 8).map_err(|_| wanted.to_owned())?);
             }
             None if option == "ro" => read_only = true,
             _ => return Err(wanted.to_owned()),

@@ -108,7 +108,7 @@ fn the_container_has_dockers_flags() {
                  --add-host db:192.0.2.1 --cap-add KILL --cap-drop ALL --group-add 44 --ulimit nofile=1024:4096 \
                  --ulimit core=0 --pids-limit 64 --shm-size 256m --sysctl net.core.somaxconn=9 --log-driver local \
                  --log-opt max-size=1m --cpu 2 --reserve-cpu 0.5 --reserve-memory 64m --restart always --restart-delay 5s \
-                 --restart-max-attempts 3 --restart-window 2m";
+                 --restart-max-attempts 3 --restart-window 2m --network shop --network-alias www";
     check(&words.split_whitespace().collect::<Vec<_>>(), &expect![[""]]);
 }
 

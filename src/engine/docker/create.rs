@@ -9,9 +9,12 @@ use bollard::models::{
 };
 
 use super::hardening::{Output, harden, never_restart};
+use super::network;
 use crate::engine::labels::Labels;
 use crate::model::probe::{Probe, Test};
-use crate::model::spec::{self, ContainerOptions, MountKind, Port, PublishMode, TaskSpec, TmpfsOptions, Ulimit};
+use crate::model::spec::{
+    self, ContainerOptions, MountKind, Port, PublishMode, TaskSpec, TmpfsOptions, Ulimit,
+};
 
 /// The body that creates a container of `spec` with these labels.
 pub(super) fn body(spec: &TaskSpec, labels: Labels, output: Output) -> ContainerCreateBody {
@@ -28,6 +31,7 @@ pub(super) fn body(spec: &TaskSpec, labels: Labels, output: Output) -> Container
         labels: Some(labels),
         healthcheck: healthcheck(spec),
         hostname: unless_empty(&spec.options().hostname),
+        networking_config: network::first(&spec.options().networks),
         host_config: Some(harden(host_config(spec), spec.options(), output)),
         ..ContainerCreateBody::default()
     }
@@ -79,8 +83,17 @@ pub(super) fn bytes(amount: u64) -> i64 {
 
 /// What belongs to the host: limits, ports, mounts, and what the container is beside that.
 fn host_config(spec: &TaskSpec) -> HostConfig {
-    let ContainerOptions { init, readonly_rootfs, group_add, ulimits, shm_size, sysctls, extra_hosts, .. } =
-        spec.options();
+    let ContainerOptions {
+        init,
+        readonly_rootfs,
+        group_add,
+        ulimits,
+        shm_size,
+        sysctls,
+        extra_hosts,
+        networks,
+        ..
+    } = spec.options();
     HostConfig {
         nano_cpus: Some(nano_cpus(spec.cpu)),
         memory: Some(bytes(spec.memory)),
@@ -92,8 +105,10 @@ fn host_config(spec: &TaskSpec) -> HostConfig {
         group_add: some(group_add.clone()),
         ulimits: some(ulimits.iter().map(ulimit).collect()),
         shm_size: shm_size.map(bytes),
-        sysctls: Some(sysctls.clone().into_iter().collect()).filter(|sysctls: &HashMap<_, _>| !sysctls.is_empty()),
+        sysctls: Some(sysctls.clone().into_iter().collect())
+            .filter(|sysctls: &HashMap<_, _>| !sysctls.is_empty()),
         extra_hosts: some(extra_hosts.clone()),
+        network_mode: networks.first().map(|first| first.name.clone()),
         ..HostConfig::default()
     }
 }
@@ -220,7 +235,7 @@ mod tests {
         check(
             r#","Mounts":[{"Type":"tmpfs","Target":"/t","TmpfsOptions":{"SizeBytes":4096,"Mode":448}}],"Options":{"Init":true,
                "ReadonlyRootfs":true,"Hostname":"h","GroupAdd":["44"],"Ulimits":[{"Name":"nofile","Soft":1,"Hard":2}],
-               "ShmSize":9,"Sysctls":{"kernel.sem":"1"},"ExtraHosts":["a:192.0.2.1"]}"#,
+               "ShmSize":9,"Sysctls":{"kernel.sem":"1"},"ExtraHosts":["a:192.0.2.1"],"Networks":[{"Name":"n","Aliases":["web"]},{"Name":"m"}]}"#,
             &expect_test::expect![[""]],
         );
     }

@@ -111,7 +111,9 @@ mod tests {
 
     #[test]
     fn a_task_may_give_up_rights_be_given_one_and_say_how_much_output_is_kept() {
-        let options = |driver: &str| [("max-size", "1m"), ("driver", driver)].map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let options = |driver: &str| {
+            [("max-size", "1m"), ("driver", driver)].map(|(key, value)| (key.to_owned(), value.to_owned()))
+        };
         let asked = |driver: &str| ContainerOptions {
             cap_add: vec!["NET_ADMIN".parse().unwrap()],
             cap_drop: vec![Capability::ALL],
@@ -120,13 +122,17 @@ mod tests {
             ..ContainerOptions::default()
         };
         let host = harden(HostConfig::default(), &asked(""), Output::Capped);
-        assert_eq!((host.cap_drop.unwrap(), host.cap_add.unwrap()), (vec!["ALL".to_owned()], vec!["NET_ADMIN".to_owned()]));
+        assert_eq!(
+            (host.cap_drop.unwrap(), host.cap_add.unwrap()),
+            (vec!["ALL".to_owned()], vec!["NET_ADMIN".to_owned()])
+        );
         assert_eq!(host.pids_limit, Some(9));
         let log = |driver: &str, output| {
             let log = harden(HostConfig::default(), &asked(driver), output).log_config?;
             let mut options: Vec<(String, String)> = log.config?.into_iter().collect();
             options.sort();
-            let told: Vec<String> = options.into_iter().map(|(key, value)| format!("{key}={value}")).collect();
+            let told: Vec<String> =
+                options.into_iter().map(|(key, value)| format!("{key}={value}")).collect();
             Some((log.typ, told.join(" ")))
         };
         let named = |driver: &str, told: &str| Some((Some(driver.to_owned()), told.to_owned()));

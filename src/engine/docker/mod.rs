@@ -7,6 +7,7 @@ mod credentials;
 mod exec;
 mod failure;
 mod hardening;
+mod network;
 mod pull;
 mod read;
 mod streams;
@@ -34,6 +35,7 @@ use self::hardening::Output;
 use super::{Deadlines, Engine, EngineEvent, EngineInfo, Executed, LogChunk, LogOptions, labels};
 use crate::model::container::{Container, Failure, Identity, Owner};
 use crate::model::id::{ContainerId, ExecId};
+use crate::model::network::{Attachment, Network, NetworkId};
 use crate::model::spec::TaskSpec;
 
 /// What Docker waits between the signal and the kill when nobody says otherwise, in seconds.
@@ -137,20 +139,30 @@ impl Engine for Docker {
         bind::check(spec).await?;
         let body = |output| create::body(spec, labels::of_new(owner, identity, spec), output);
         let is_engines_own = spec.options().log_config.as_ref().is_none_or(|log| log.driver.is_empty());
-        match self.try_create(name, body(self.output())).await {
+        let created = match self.try_create(name, body(self.output())).await {
             // Workers ask an engine what it is when they start, and again now and then. It has not answered yet, or its
             // log driver is another since.
             Err(Failure::Refused(text)) if is_engines_own && Output::is_refused(&text) => {
                 self.remember(Output::Uncapped);
                 self.try_create(name, body(Output::Uncapped)).await
             }
+            Err(Failure::Missing(text)) if network::is_missing(&text) => Err(Failure::Refused(text)),
             result => result,
+        };
+        let id = created?;
+        for further in spec.options().networks.iter().skip(1) {
+            network::join(&self.calls, self.deadlines.call, &id, further).await?;
         }
+        Ok(id)
     }
 
     async fn start(&self, id: &ContainerId) -> Result<(), Failure> {
         let call = self.calls.start_container(&id.0, None::<StartContainerOptions>);
-        within(self.deadlines.slow, "starting a container", call).await
+        match within(self.deadlines.slow, "starting a container", call).await {
+            // Somebody removed it meanwhile: another attempt finds or makes it.
+            Err(Failure::Missing(text)) if network::is_missing(&text) => Err(Failure::Refused(text)),
+            result => result,
+        }
     }
 
     async fn unpause(&self, id: &ContainerId) -> Result<(), Failure> {
@@ -203,6 +215,22 @@ impl Engine for Docker {
 
     async fn pull(&self, image: &str, progress: watch::Sender<String>) -> Result<(), Failure> {
         pull::pull(&self.streams, &self.logins, image, self.deadlines.pull_idle, &progress).await
+    }
+
+    async fn network(&self, owner: &Owner, name: &str) -> Result<Network, Failure> {
+        network::find(&self.calls, self.deadlines.call, owner, name).await
+    }
+
+    async fn networks(&self, owner: &Owner) -> Result<Vec<Network>, Failure> {
+        network::list(&self.calls, self.deadlines.call, owner).await
+    }
+
+    async fn create_network(&self, owner: &Owner, wanted: &Attachment) -> Result<NetworkId, Failure> {
+        network::create(&self.calls, self.deadlines.slow, owner, wanted).await
+    }
+
+    async fn remove_network(&self, id: &NetworkId) -> Result<(), Failure> {
+        network::remove(&self.calls, self.deadlines.slow, id).await
     }
 
     fn events(&self, owner: &Owner) -> BoxStream<'static, Result<EngineEvent, Failure>> {

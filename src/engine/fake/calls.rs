@@ -14,6 +14,7 @@ use super::{Call, Fake, streams};
 use crate::engine::{Engine, EngineEvent, EngineInfo, Executed, LogChunk, LogOptions};
 use crate::model::container::{Container, Failure, Identity, Owner};
 use crate::model::id::{ContainerId, ExecId, TaskId};
+use crate::model::network::{Attachment, Network, NetworkId};
 use crate::model::spec::TaskSpec;
 
 impl Fake {
@@ -239,6 +240,30 @@ impl Engine for Fake {
                 self.deliver(name, program)
             }
         }
+    }
+
+    async fn network(&self, owner: &Owner, name: &str) -> Result<Network, Failure> {
+        let (owner, wanted) = (owner.clone(), name.to_owned());
+        let work = move |host: &mut Host| host.network(&owner, &wanted);
+        self.call((Verb::Network, name, None), self.deadlines.call, work).await
+    }
+
+    async fn networks(&self, owner: &Owner) -> Result<Vec<Network>, Failure> {
+        let owner = owner.clone();
+        let work = move |host: &mut Host| Ok(host.networks_of(&owner));
+        self.call((Verb::Networks, "", None), self.deadlines.call, work).await
+    }
+
+    async fn create_network(&self, owner: &Owner, wanted: &Attachment) -> Result<NetworkId, Failure> {
+        let (owner, made) = (owner.clone(), wanted.clone());
+        let work = move |host: &mut Host| Ok(host.create_network(Some(owner), &made));
+        self.call((Verb::CreateNetwork, &wanted.name, None), self.deadlines.slow, work).await
+    }
+
+    async fn remove_network(&self, id: &NetworkId) -> Result<(), Failure> {
+        let wanted = id.clone();
+        let work = move |host: &mut Host| host.remove_network(&wanted);
+        self.call((Verb::RemoveNetwork, &id.0, None), self.deadlines.slow, work).await
     }
 
     fn events(&self, owner: &Owner) -> BoxStream<'static, Result<EngineEvent, Failure>> {

@@ -32,6 +32,14 @@ pub enum Verb {
     Exec,
     /// `exec_runs`
     ExecRuns,
+    /// `network`
+    Network,
+    /// `networks`
+    Networks,
+    /// `create_network`
+    CreateNetwork,
+    /// `remove_network`
+    RemoveNetwork,
     /// `pull`
     Pull,
     /// `events`
@@ -52,6 +60,8 @@ impl Verb {
                 | Self::Remove
                 | Self::Rename
                 | Self::RestoreLimits
+                | Self::CreateNetwork
+                | Self::RemoveNetwork
                 | Self::Pull
         )
     }

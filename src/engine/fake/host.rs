@@ -11,9 +11,11 @@ use super::agenda::{Agenda, Effect};
 use super::container::{Body, FakeContainer};
 use super::exec::Exec;
 use super::image::{Program, Registry};
+use super::network::FakeNetwork;
 use crate::engine::EngineEvent;
 use crate::model::container::{ContainerStatus, Failure, Identity, Owner};
 use crate::model::id::{ContainerId, ExecId, TaskId, is_docker_name};
+use crate::model::network::NetworkId;
 use crate::model::spec::{Protocol, TaskSpec};
 use crate::model::time::Timestamp;
 
@@ -30,6 +32,7 @@ pub(super) struct Host {
     pub(super) containers: BTreeMap<ContainerId, FakeContainer>,
     pub(super) images: BTreeMap<String, Program>,
     pub(super) registry: BTreeMap<String, Registry>,
+    pub(super) networks: BTreeMap<NetworkId, FakeNetwork>,
     /// Programs in containers that did not end by themselves.
     pub(super) execs: BTreeMap<ExecId, Exec>,
     /// Named ones: they stay when their containers are gone.
@@ -54,6 +57,7 @@ impl Host {
             containers: BTreeMap::new(),
             images: BTreeMap::new(),
             registry: BTreeMap::new(),
+            networks: BTreeMap::new(),
             execs: BTreeMap::new(),
             volumes: BTreeSet::new(),
             cores: 4,
@@ -104,6 +108,13 @@ impl Host {
         self.containers.get_mut(&id).ok_or_else(|| Failure::Missing(format!("No such container: {id}")))
     }
 
+    /// An ID that nothing else has.
+    pub(super) fn new_id(&mut self) -> String {
+        let id = format!("{:064x}", self.next_id);
+        self.next_id += 1;
+        id
+    }
+
     /// Tells everybody who listens.
     pub(super) fn tell(&self, id: &ContainerId, action: &str) {
         self.changes.send_replace(());
@@ -152,9 +163,11 @@ impl Host {
         if let Ok(holder) = self.find(name) {
             return Err(name_is_taken(name, &holder.id));
         }
+        if let Some(failure) = self.absent_network(&spec.options().networks) {
+            return Err(failure);
+        }
         self.volumes.extend(spec.named_volumes().map(str::to_owned));
-        let id = ContainerId(format!("{:064x}", self.next_id));
-        self.next_id += 1;
+        let id = ContainerId(self.new_id());
         self.containers
             .insert(id.clone(), FakeContainer::new(id.clone(), name, owned, spec.clone(), program));
         self.tell(&id, "create");

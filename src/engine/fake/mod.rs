@@ -13,6 +13,7 @@ mod exec;
 mod faults;
 mod host;
 mod image;
+mod network;
 mod questions;
 mod streams;
 #[cfg(test)]

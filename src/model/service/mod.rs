@@ -20,6 +20,9 @@ use super::id::{InvalidId, NodeName, is_docker_name};
 use super::state::Desired;
 use super::time::Timestamp;
 
+/// The label of a container that names its task's service; no user's label begins so.
+pub const SERVICE_LABEL: &str = "orc.service";
+
 /// A service's name, unique in its cluster: the names of its tasks begin with it. Cheap to clone: it is in many places.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

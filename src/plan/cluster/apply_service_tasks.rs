@@ -9,14 +9,12 @@ use crate::model::event::EventKind;
 use crate::model::id::TaskId;
 use crate::model::node::SchedulerKind;
 use crate::model::placement::{Fact, Preference, Spread, Weight, Wish};
-use crate::model::service::{Membership, ServiceName, ServiceSpec, Slot, Version};
+use crate::model::service::{Membership, SERVICE_LABEL, ServiceName, ServiceSpec, Slot, Version};
 use crate::model::spec::{Empty, TaskSpec};
 use crate::model::state::State;
 use crate::model::task::Task;
+use crate::model::template::{self, Known};
 use crate::model::time::Now;
-
-/// The label of a task's container that names its service.
-pub(super) const SERVICE_LABEL: &str = "orc.service";
 
 impl Cluster {
     /// Tasks of a service that hold their slots although they do not work.
@@ -44,7 +42,8 @@ impl Cluster {
         if self.tasks.contains_key(&id) || self.unreadable.contains(&id) {
             return Applied::Ignored;
         }
-        let spec = self.task_spec(name, slot, template, &version.spec);
+        let mut spec = self.task_spec(name, slot, template, &version.spec);
+        fill_in(&mut spec, name, slot, id);
         let pinned = if let Slot::Node(node) = slot { Some(node.clone()) } else { None };
         let membership = Membership { service: name.clone(), slot: slot.clone(), version: template };
         let task = Task {
@@ -97,4 +96,20 @@ impl Cluster {
         }
         applied
     }
+}
+
+/// Fills in what the templates of a task say of its service and its slot; what they say of its node, its worker fills in.
+fn fill_in(spec: &mut TaskSpec, service: &ServiceName, slot: &Slot, id: TaskId) {
+    if !template::is_in(spec) {
+        return;
+    }
+    let (slot, id, name) = (slot.to_string(), id.to_string(), spec.name.clone());
+    let known = Known {
+        service: Some(service.as_str()),
+        slot: Some(&slot),
+        task_name: Some(&name),
+        task_id: Some(&id),
+        node: None,
+    };
+    template::fill_spec(spec, known);
 }

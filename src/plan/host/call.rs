@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::model::container::{Container, Failure, Identity};
 use crate::model::id::{ContainerId, ExecId, TaskId};
+use crate::model::network::{Network, NetworkId};
 use crate::model::probe::HttpTest;
 use crate::model::spec::TaskSpec;
 
@@ -20,6 +21,15 @@ pub enum Call {
     Pull {
         /// Its reference.
         image: String,
+    },
+    /// Show all networks that are ours.
+    Networks,
+    /// Remove one of them.
+    RemoveNetwork {
+        /// Which one.
+        id: NetworkId,
+        /// What it is called.
+        name: String,
     },
     /// Ask a container how it is.
     Probe {
@@ -138,6 +148,18 @@ pub enum Outcome {
         /// Its reference.
         image: String,
         /// Whether it is there.
+        result: Result<(), Failure>,
+    },
+    /// Of [`Call::Networks`].
+    Networks {
+        /// All that are ours, or why that is not known.
+        result: Result<Vec<Network>, Failure>,
+    },
+    /// Of [`Call::RemoveNetwork`].
+    NetworkRemoved {
+        /// What it is called.
+        name: String,
+        /// Whether it is gone.
         result: Result<(), Failure>,
     },
     /// Of [`Call::Probe`].

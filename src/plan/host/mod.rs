@@ -11,6 +11,7 @@ mod health;
 pub mod hint;
 pub mod images;
 mod listed;
+pub mod networks;
 pub mod note;
 pub mod probe;
 pub mod reconcile;
@@ -35,6 +36,7 @@ use crate::plan::restart::Ending;
 use health::Watch;
 use hint::Interruption;
 use images::Pull;
+use networks::Networks;
 use standing::Standing;
 
 /// All that a worker knows.
@@ -79,6 +81,7 @@ pub struct Host {
     /// Why the engine does not say what it is, though it may list containers; `None` when it does.
     mute: Option<String>,
     pulls: BTreeMap<String, Pull>,
+    networks: Networks,
     dirty: Dirty,
 }
 
@@ -164,6 +167,8 @@ impl Host {
         records: Vec<Record>,
         now: Now,
     ) -> Self {
+        let specs = records.iter().map(|record| &*record.assignment.spec);
+        let networks = Networks::unseen(specs, now.moment);
         let slots =
             records.into_iter().map(|record| (record.assignment.id, Slot::restore(record, now))).collect();
         Self {
@@ -189,6 +194,7 @@ impl Host {
             lists: Lists::default(),
             mute: None,
             pulls: BTreeMap::new(),
+            networks,
             dirty: Dirty::default(),
         }
     }

@@ -29,6 +29,8 @@ impl Host {
                 self.lists.wanted = false;
             }
             Call::Pull { image } => self.pull_begun(image, now.moment),
+            Call::Networks => self.networks_asked(),
+            Call::RemoveNetwork { name, .. } => self.network_leaves(name),
             Call::Probe { task, container, number, .. } => {
                 if let Some(slot) = self.slots.get_mut(task) {
                     slot.watch.asks(container, *number);
@@ -38,6 +40,7 @@ impl Host {
                 self.lanes.insert(*task);
                 self.trusted_from.insert(*task, u64::MAX);
                 match verb {
+                    Verb::Create { spec, .. } => self.networks_named(spec),
                     Verb::Inspect(id) => _ = self.recheck.remove(&(*task, id.clone())),
                     Verb::Find(_) => {
                         if let Some(slot) = self.slots.get_mut(task) {
@@ -62,6 +65,8 @@ impl Host {
             }
             Outcome::Pulling { image, progress } => self.pull_moved(&image, progress),
             Outcome::Pulled { image, result } => self.pull_ended(&image, result, now),
+            Outcome::Networks { result } => self.networks_listed(result, now.moment),
+            Outcome::NetworkRemoved { name, result } => self.network_left(&name, result.is_ok(), now.moment),
             Outcome::Probed { task, container, number, reply } => {
                 self.probed(task, &container, number, reply, now);
             }

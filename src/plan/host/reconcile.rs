@@ -38,6 +38,7 @@ pub fn reconcile(host: &Host, now: Moment) -> Vec<Action> {
     actions.extend(host.slots.values().filter(free).filter_map(|slot| step(host, slot, now)));
     actions.extend(host.slots.values().filter_map(|slot| health_step(host, slot, now)));
     actions.extend(orphans(host));
+    actions.extend(host.network_step(now));
     actions.extend(beyond_kept(host));
     actions.retain(|action| host.may(action, now));
     one_call_a_lane(&mut actions);
@@ -57,8 +58,13 @@ pub fn next_look(host: &Host, now: Moment) -> Moment {
     });
     // What is due and not done waits for something else, which is heard of.
     let future = |at: &Moment| *at > now;
-    let next =
-        slots.chain(host.next_pull()).chain(host.standing.next_change()).filter(future).chain(list).min();
+    let next = slots
+        .chain(host.next_pull())
+        .chain(host.networks.next())
+        .chain(host.standing.next_change())
+        .filter(future)
+        .chain(list)
+        .min();
     next.unwrap_or(now + LIST_EVERY)
 }
 

@@ -105,7 +105,7 @@ fn only_looks(action: &Action) -> bool {
         Action::Begin { .. }
         | Action::Fence { .. }
         | Action::Condemn { .. }
-        | Action::Call(Call::Pull { .. }) => false,
+        | Action::Call(Call::Pull { .. } | Call::RemoveNetwork { .. }) => false,
         Action::Call(Call::Lane { verb, .. }) => matches!(verb, Verb::Inspect(_) | Verb::Find(_)),
         _ => true,
     }

@@ -1,5 +1,7 @@
 //! The next step of one task, from what is wanted of it and what its containers are.
 
+use std::sync::Arc;
+
 use super::action::Action;
 use super::call::{Call, Verb};
 use super::images::ImageNeed;
@@ -7,8 +9,10 @@ use super::{Host, Slot};
 use crate::model::container::{Container, ContainerStatus, Identity};
 use crate::model::id::TaskId;
 use crate::model::record::{Attempt, Reason};
-use crate::model::spec::Failover;
+use crate::model::service::SERVICE_LABEL;
+use crate::model::spec::{Failover, TaskSpec};
 use crate::model::state::{Desired, State};
+use crate::model::template::{self, Known};
 use crate::model::time::Moment;
 use crate::plan::restart::Ending;
 
@@ -125,6 +129,12 @@ fn present_step(host: &Host, slot: &Slot, attempt: &Attempt, container: &Contain
     let id = || container.id.clone();
     match &container.status {
         ContainerStatus::Created if attempt.ending.is_some() => lane(task, Verb::Remove(id())),
+        // It joins them one by one when it is created, and what became of that was not heard.
+        ContainerStatus::Created
+            if spec.options().networks.len() > 1 && !host.answered.contains(&container.id) =>
+        {
+            lane(task, Verb::Remove(id()))
+        }
         ContainerStatus::Created => match holder_of_ports(host, slot) {
             Some(former) => lane(task, Verb::Inspect(former.id.clone())),
             None => lane(task, Verb::Start(id())),
@@ -204,9 +214,23 @@ fn absent_step(host: &Host, slot: &Slot, attempt: &Attempt) -> Option<Action> {
     if let Some(in_the_way) = holder_of(host, &attempt.name) {
         return clear_the_way(host, in_the_way);
     }
+    if host.waits_for_network(slot) {
+        return None;
+    }
     let identity = Identity { task, attempt: attempt.number, spec: slot.fingerprint.clone() };
-    let spec = slot.record.assignment.spec.clone();
+    let spec = spec_here(host, slot);
     lane(task, Verb::Create { name: attempt.name.clone(), identity, spec })
+}
+
+/// What its container is made by: with its node in the place of the templates that stand for it.
+fn spec_here(host: &Host, slot: &Slot) -> Arc<TaskSpec> {
+    let spec = &slot.record.assignment.spec;
+    if !spec.labels.contains_key(SERVICE_LABEL) || !template::is_in(spec) {
+        return spec.clone();
+    }
+    let mut here = TaskSpec::clone(spec);
+    template::fill_spec(&mut here, Known { node: Some(host.node.as_str()), ..Known::default() });
+    Arc::new(here)
 }
 
 /// No attempt is under way.

@@ -3,6 +3,7 @@
 mod endings;
 mod health;
 mod manager;
+mod networks;
 mod standing;
 
 use std::collections::VecDeque;
@@ -16,6 +17,7 @@ use super::reconcile::{next_look, reconcile};
 use super::tell::{Distrust, Told};
 use super::*;
 use crate::model::container::{ContainerStatus, Details, Exit, Failure, Identity};
+use crate::model::network::{Network, NetworkId};
 use crate::model::spec::TaskSpec;
 use crate::model::state::{Desired, Health, State};
 use crate::model::task::{Assignment, HostPorts, Observed};
@@ -26,6 +28,8 @@ struct World {
     host: Host,
     now: Now,
     calls: VecDeque<Call>,
+    /// Its own networks, as its engine shows them at once whenever it is asked.
+    networks: Vec<Network>,
 }
 
 fn task(number: u8) -> TaskId {
@@ -73,7 +77,7 @@ impl World {
     fn new() -> Self {
         let now = Now { moment: Moment(1_000_000), wall: Timestamp::from_millis(1_795_332_379_690) };
         let host = Host::restore("worker-1".parse().unwrap(), None, Vec::new(), now);
-        Self { host, now, calls: VecDeque::new() }
+        Self { host, now, calls: VecDeque::new(), networks: Vec::new() }
     }
 
     /// A worker that was given one task, and whose engine shows nothing.
@@ -153,7 +157,10 @@ impl World {
             }
             for action in actions {
                 self.host.apply(&action, self.now);
-                if let Action::Call(call) = action {
+                if action == Action::Call(Call::Networks) {
+                    let result = Ok(self.networks.clone());
+                    self.host.note(Outcome::Networks { result }, self.now);
+                } else if let Action::Call(call) = action {
                     self.calls.push_back(call);
                 }
             }
@@ -281,6 +288,8 @@ fn words(call: &Call) -> String {
     match call {
         Call::List { .. } => "list".to_owned(),
         Call::Pull { image } => format!("pull {image}"),
+        Call::Networks => "networks".to_owned(),
+        Call::RemoveNetwork { name, .. } => format!("remove network {name}"),
         Call::Probe { question: Question::Http { address, http }, .. } => {
             format!("GET {} at {address}", http.path)
         }

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use super::cron;
 use super::port::PortInput;
+use super::template;
 use crate::model::cron::{Missed, Overlap};
 use crate::model::service::{
     Job, Mode, OnFailure, Order, ServiceName, ServicePort, ServiceSpec, UpdatePolicy,
@@ -199,7 +200,7 @@ impl ServiceInput {
         let update = checked_policy("Update", self.update.as_ref())?;
         let rollback = checked_policy("Rollback", self.rollback.as_ref())?;
         let ports = self.checked_ports()?;
-        let task = Arc::new(task.spec(policy)?);
+        let task = Arc::new(template::spec(&task, name, policy)?);
         Ok(ServiceSpec { mode, task, ports, update, rollback, labels: self.labels.clone() })
     }
 

@@ -4,6 +4,7 @@ mod cron;
 mod endpoints;
 mod input;
 mod port;
+mod template;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

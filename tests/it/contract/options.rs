@@ -24,7 +24,8 @@ fn asked() -> Value {
 async fn a_container_is_as_its_task_asks() {
     let envs = vec![("ORC_CAPABILITIES", "NET_ADMIN".to_owned())];
     let orc = TestOrc::start_with(Setup { workers: 1, envs, ..Setup::default() }).await;
-    let tmpfs = json!({ "Type": "tmpfs", "Target": "/t", "TmpfsOptions": { "SizeBytes": 4_194_304, "Mode": 448 } });
+    let tmpfs =
+        json!({ "Type": "tmpfs", "Target": "/t", "TmpfsOptions": { "SizeBytes": 4_194_304, "Mode": 448 } });
     let task = with(with(shell(LOOKS_AROUND), asked()), json!({ "Mounts": [tmpfs] }));
     let task = orc.run("options", task).await;
     for (field, value) in asked().as_object().unwrap() {

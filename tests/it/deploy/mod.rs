@@ -1,5 +1,6 @@
 //! `orc deploy` and `orc plan` on a real engine, as people type them beside their Compose files.
 
+mod networks;
 mod refusals;
 mod stacks;
 mod wired;

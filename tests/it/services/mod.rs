@@ -4,6 +4,7 @@ mod commands;
 mod cron;
 mod ports;
 mod rollouts;
+mod templates;
 mod words;
 
 use serde_json::{Value, json};

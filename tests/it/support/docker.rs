@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use bollard::exec::{StartExecOptions, StartExecResults};
 use bollard::models::{
     ContainerCreateBody, ContainerInspectResponse, ContainerStateStatusEnum, ContainerUpdateBody, ExecConfig,
-    HostConfig,
+    HostConfig, NetworkCreateRequest,
 };
 use bollard::query_parameters as query;
 use futures_util::StreamExt;
@@ -83,6 +83,32 @@ impl RawDocker {
     pub(crate) async fn remove(&self, id: &str) {
         let options = query::RemoveContainerOptionsBuilder::new().force(true).v(true).build();
         let _ = self.api.remove_container(id, Some(options)).await;
+    }
+
+    /// The ID of every network with a label.
+    pub(crate) async fn networks(&self, label: &str) -> Vec<String> {
+        let filters = HashMap::from([("label".to_owned(), vec![label.to_owned()])]);
+        let options = query::ListNetworksOptionsBuilder::new().filters(&filters).build();
+        let listed = self.api.list_networks(Some(options)).await.unwrap();
+        listed.into_iter().filter_map(|network| network.id).collect()
+    }
+
+    /// A network that somebody else makes; these labels let a test clean up after itself.
+    pub(crate) async fn create_network(&self, name: &str, labels: HashMap<String, String>) -> String {
+        let request = NetworkCreateRequest {
+            name: name.to_owned(),
+            labels: Some(labels),
+            ..NetworkCreateRequest::default()
+        };
+        self.api.create_network(request).await.unwrap().id
+    }
+
+    /// Removes every network with a label that nothing is in.
+    pub(crate) async fn remove_networks(&self, label: &str) {
+        for id in self.networks(label).await {
+            // Gone already is as good.
+            let _ = self.api.remove_network(&id).await;
+        }
     }
 
     /// Sends its first process SIGKILL.

@@ -93,6 +93,14 @@ impl Rig for FakeRig {
     async fn add_foreign(&self, name: &str) -> ContainerId {
         self.fake.add_foreign(name, &self.spec(Kind::Server)).unwrap()
     }
+
+    async fn add_foreign_network(&self, name: &str) {
+        self.fake.add_foreign_network(name);
+    }
+
+    async fn remove_foreign_network(&self, _name: &str) {
+        // It goes with the engine.
+    }
 }
 
 fn of_program((command, ends): Known) -> (Vec<String>, Command) {

@@ -304,6 +304,7 @@ impl Drop for TestOrc {
             };
             let seen = damage.or(crime_among(&docker.with_label(&label).await));
             remove_all(&docker, &label).await;
+            docker.remove_networks(&label).await;
             seen
         });
         let crime = crime.or(seen.flatten()).or_else(|| self.history.crime(&self.cluster));

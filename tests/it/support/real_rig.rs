@@ -5,7 +5,7 @@ use std::future::Future;
 use std::net::TcpListener;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 
-use bollard::models::{ContainerCreateBody, ContainerUpdateBody};
+use bollard::models::{ContainerCreateBody, ContainerUpdateBody, NetworkCreateRequest};
 use bollard::query_parameters as query;
 use futures_util::FutureExt;
 use orc::engine::docker::{Docker, DockerEnv};
@@ -66,6 +66,11 @@ async fn remove_all_of(raw: &bollard::Docker, cluster: &str) {
     let options = query::ListContainersOptionsBuilder::new().all(true).filters(&labelled).build();
     for container in raw.list_containers(Some(options)).await.unwrap() {
         remove(raw, &container.id.unwrap_or_default()).await;
+    }
+    let options = query::ListNetworksOptionsBuilder::new().filters(&labelled).build();
+    for network in raw.list_networks(Some(options)).await.unwrap() {
+        // Gone already is as good.
+        let _ = raw.remove_network(&network.id.unwrap_or_default()).await;
     }
     let named = filter("reference", format!("*/orc-test/{cluster}"));
     let options = query::ListImagesOptionsBuilder::new().filters(&named).build();
@@ -156,5 +161,14 @@ impl Rig for RealRig {
             ..ContainerCreateBody::default()
         };
         ContainerId(self.raw.create_container(Some(options), body).await.unwrap().id)
+    }
+
+    async fn add_foreign_network(&self, name: &str) {
+        let request = NetworkCreateRequest { name: name.to_owned(), ..NetworkCreateRequest::default() };
+        self.raw.create_network(request).await.unwrap();
+    }
+
+    async fn remove_foreign_network(&self, name: &str) {
+        self.raw.remove_network(name).await.unwrap();
     }
 }

@@ -82,6 +82,12 @@ pub(crate) trait Rig: Sync + Sized {
     /// A container without labels of orc.
     fn add_foreign(&self, name: &str) -> impl Future<Output = ContainerId>;
 
+    /// A network without labels of orc.
+    fn add_foreign_network(&self, name: &str) -> impl Future<Output = ()>;
+
+    /// Whoever made it takes it away.
+    fn remove_foreign_network(&self, name: &str) -> impl Future<Output = ()>;
+
     /// A container of this kind, created and not started.
     async fn created(&self, kind: Kind) -> (ContainerId, Identity) {
         self.created_of(&self.spec(kind)).await

@@ -6,7 +6,7 @@ use super::*;
 fn restarted(world: &World, containers: Vec<Container>) -> World {
     let records = world.host.slots().map(|slot| slot.record.clone()).collect();
     let host = Host::restore("worker-1".parse().unwrap(), Some((cluster(), 1, 1)), records, world.now);
-    let mut world = World { host, calls: VecDeque::new(), now: world.now };
+    let mut world = World { host, calls: VecDeque::new(), now: world.now, networks: Vec::new() };
     world.expect("list");
     world.listed(containers.clone());
     for container in containers {
