@@ -223,14 +223,64 @@ fn a_port_is_the_services_or_with_mode_host_each_tasks() {
 
 #[test]
 fn health_checks_are_readiness_and_liveness() {
-    check("healthcheck: {test: curl localhost, interval: 5s, retries: 0, start_period: 1m}", &expect![""]);
-    check("healthcheck: {test: [CMD, a, b], timeout: 3s, start_interval: 1s}", &expect![""]);
-    check("healthcheck: {disable: true, interval: 1s}", &expect![""]);
+    check(
+        "healthcheck: {test: curl localhost, interval: 5s, retries: 0, start_period: 1m}",
+        &expect![[r#"
+        Task.Liveness.Interval 5000000000
+        Task.Liveness.Retries 3
+        Task.Liveness.StartPeriod 60000000000
+        Task.Liveness.Test ["CMD","/bin/sh","-c","curl localhost"]
+        Task.Liveness.Timeout 30000000000
+        Task.Readiness.Interval 5000000000
+        Task.Readiness.Retries 3
+        Task.Readiness.StartPeriod 60000000000
+        Task.Readiness.Test ["CMD","/bin/sh","-c","curl localhost"]
+        Task.Readiness.Timeout 30000000000"#]],
+    );
+    check(
+        "healthcheck: {test: [CMD, a, b], timeout: 3s, start_interval: 1s}",
+        &expect![[r#"
+        Task.Liveness.Interval 30000000000
+        Task.Liveness.Retries 3
+        Task.Liveness.StartInterval 1000000000
+        Task.Liveness.StartPeriod 0
+        Task.Liveness.Test ["CMD","a","b"]
+        Task.Liveness.Timeout 3000000000
+        Task.Readiness.Interval 30000000000
+        Task.Readiness.Retries 3
+        Task.Readiness.StartInterval 1000000000
+        Task.Readiness.StartPeriod 0
+        Task.Readiness.Test ["CMD","a","b"]
+        Task.Readiness.Timeout 3000000000"#]],
+    );
+    check(
+        "healthcheck: {disable: true, interval: 1s}",
+        &expect![[r#"
+        Task.Liveness.Interval 10000000000
+        Task.Liveness.Retries 3
+        Task.Liveness.StartPeriod 0
+        Task.Liveness.Test ["NONE"]
+        Task.Liveness.Timeout 5000000000
+        Task.Readiness.Interval 10000000000
+        Task.Readiness.Retries 3
+        Task.Readiness.StartPeriod 0
+        Task.Readiness.Test ["NONE"]
+        Task.Readiness.Timeout 5000000000"#]],
+    );
     check(
         "healthcheck: {interval: 1s}",
-        &expect![
-            "compose.yaml:1:32: services.web.healthcheck is not honoured: times that it does not say are Docker's usual ones, not the image's"
-        ],
+        &expect![[r#"
+            Task.Liveness.Interval 1000000000
+            Task.Liveness.Retries 3
+            Task.Liveness.StartPeriod 0
+            Task.Liveness.Test []
+            Task.Liveness.Timeout 30000000000
+            Task.Readiness.Interval 1000000000
+            Task.Readiness.Retries 3
+            Task.Readiness.StartPeriod 0
+            Task.Readiness.Test []
+            Task.Readiness.Timeout 30000000000
+            compose.yaml:1:32: services.web.healthcheck is not honoured: times that it does not say are Docker's usual ones, not the image's"#]],
     );
     check("healthcheck: {}", &expect![""]);
 }
@@ -342,12 +392,12 @@ fn a_service_is_in_its_networks_under_its_own_name() {
     assert_eq!(networks, "null");
     let (_, notes) = of("services: {web: {image: i, networks: [a]}, db: {image: i, networks: [a]}}\n\
          networks: {a: {driver: overlay, driver_opts: {x: y}, labels: {k: v}, enable_ipv6: true}}");
-    expect![[r"
-        compose.yaml:1:16: networks is not honoured: services find each other by name on the same node alone, where each node has networks of its own: keep those that talk with each other on one by a constraint, or have them use published ports
+    expect![[r#"
+        compose.yaml:1:49: networks is not honoured: services find each other by name on the same node alone, where each node has networks of its own: keep those that talk with each other on one by a constraint, or have them use published ports
         compose.yaml:2:12: networks.a is not honoured: it has IPv6 addresses where the engine gives them to every network
         compose.yaml:2:12: networks.a is not honoured: it has orc's labels, and no others
         compose.yaml:2:12: networks.a is not honoured: it is a bridge of each node, by the driver `bridge`; make another on the nodes, and say `external: true`
-        compose.yaml:2:12: networks.a is not honoured: the driver has no options; make the network on the nodes, and say `external: true`"]]
+        compose.yaml:2:12: networks.a is not honoured: the driver has no options; make the network on the nodes, and say `external: true`"#]]
     .assert_eq(&notes);
 }
 

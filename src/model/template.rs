@@ -193,7 +193,7 @@ mod tests {
     fn what_has_no_meaning_is_told_with_its_place() {
         for (text, column, written) in [
             ("{{.Image}}", 1, "{{.Image}}"),
-            ("ü {{.Slot}} {{ .slot }}", 12, "{{ .slot }}"),
+            ("ü {{.Slot}} {{ .slot }}", 13, "{{ .slot }}"),
             ("{{.Slot", 1, "{{.Slot"),
             ("{{}}", 1, "{{}}"),
             ("{{.Service.ID}}", 1, "{{.Service.ID}}"),

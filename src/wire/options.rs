@@ -374,7 +374,7 @@ mod tests {
             ),
             (r#""Ulimits":[{"Name":"nofile","Soft":-1,"Hard":8}]"#, "Task.Ulimits[0].Soft is -1"),
             (r#""Ulimits":[{"Name":"nofile","Soft":-2,"Hard":-2}]"#, "or -1 for none"),
-            (r#""Ulimits":[{"Name":"nofile","Soft":1}]"#, "Task.Ulimits[0].Hard is missing"),
+            (r#""Ulimits":[{"Name":"nofile","Soft":1}]"#, "Ulimits[0].Hard is missing"),
             (
                 r#""Ulimits":[{"Name":"core","Soft":0,"Hard":0},{"Name":"core","Soft":1,"Hard":1}]"#,
                 "Task.Ulimits[1].Name is \"core\", as before already",

@@ -109,7 +109,89 @@ fn the_container_has_dockers_flags() {
                  --ulimit core=0 --pids-limit 64 --shm-size 256m --sysctl net.core.somaxconn=9 --log-driver local \
                  --log-opt max-size=1m --cpu 2 --reserve-cpu 0.5 --reserve-memory 64m --restart always --restart-delay 5s \
                  --restart-max-attempts 3 --restart-window 2m --network shop --network-alias www";
-    check(&words.split_whitespace().collect::<Vec<_>>(), &expect![[""]]);
+    check(
+        &words.split_whitespace().collect::<Vec<_>>(),
+        &expect![[r#"
+        {
+          "CPU": 2.0,
+          "CapAdd": [
+            "KILL"
+          ],
+          "CapDrop": [
+            "ALL"
+          ],
+          "ExtraHosts": [
+            "db:192.0.2.1"
+          ],
+          "GroupAdd": [
+            "44"
+          ],
+          "Hostname": "web-1",
+          "Image": "nginx",
+          "Init": true,
+          "LogConfig": {
+            "Config": {
+              "max-size": "1m"
+            },
+            "Type": "local"
+          },
+          "Mounts": [
+            {
+              "ReadOnly": false,
+              "Source": "",
+              "Target": "/run",
+              "Type": "tmpfs"
+            },
+            {
+              "ReadOnly": true,
+              "Source": "",
+              "Target": "/tmp",
+              "TmpfsOptions": {
+                "Mode": 1016,
+                "SizeBytes": 67108864
+              },
+              "Type": "tmpfs"
+            }
+          ],
+          "Name": "web",
+          "Networks": [
+            {
+              "Aliases": [
+                "www"
+              ],
+              "Name": "shop"
+            }
+          ],
+          "PidsLimit": 64,
+          "ReadonlyRootfs": true,
+          "Reserve": {
+            "CPU": 0.5,
+            "Memory": 67108864
+          },
+          "RestartPolicy": "always",
+          "Restarts": {
+            "Delay": 5000000000,
+            "MaxAttempts": 3,
+            "Window": 120000000000
+          },
+          "ShmSize": 268435456,
+          "Sysctls": {
+            "net.core.somaxconn": "9"
+          },
+          "Ulimits": [
+            {
+              "Hard": 4096,
+              "Name": "nofile",
+              "Soft": 1024
+            },
+            {
+              "Hard": 0,
+              "Name": "core",
+              "Soft": 0
+            }
+          ]
+        }"#]],
+    );
 }
 
 #[test]

@@ -236,7 +236,9 @@ mod tests {
             r#","Mounts":[{"Type":"tmpfs","Target":"/t","TmpfsOptions":{"SizeBytes":4096,"Mode":448}}],"Options":{"Init":true,
                "ReadonlyRootfs":true,"Hostname":"h","GroupAdd":["44"],"Ulimits":[{"Name":"nofile","Soft":1,"Hard":2}],
                "ShmSize":9,"Sysctls":{"kernel.sem":"1"},"ExtraHosts":["a:192.0.2.1"],"Networks":[{"Name":"n","Aliases":["web"]},{"Name":"m"}]}"#,
-            &expect_test::expect![[""]],
+            &expect_test::expect![[
+                r#"{"Env":[],"ExposedPorts":{},"HostConfig":{"AutoRemove":false,"ExtraHosts":["a:192.0.2.1"],"GroupAdd":["44"],"Init":true,"Memory":0,"Mounts":[{"ReadOnly":false,"Target":"/t","TmpfsOptions":{"Mode":448,"SizeBytes":4096},"Type":"tmpfs"}],"NanoCpus":0,"NetworkMode":"n","PortBindings":{},"PublishAllPorts":true,"ReadonlyRootfs":true,"RestartPolicy":{"Name":"no"},"ShmSize":9,"Sysctls":{"kernel.sem":"1"},"Ulimits":[{"Hard":2,"Name":"nofile","Soft":1}]},"Hostname":"h","Image":"i","Labels":{},"NetworkingConfig":{"EndpointsConfig":{"n":{"Aliases":["web"]}}}}"#
+            ]],
         );
     }
 
