@@ -269,7 +269,7 @@ fn health_checks_are_readiness_and_liveness() {
     );
     check(
         "healthcheck: {interval: 1s}",
-        &expect![[r#"
+        &expect![[r"
             Task.Liveness.Interval 1000000000
             Task.Liveness.Retries 3
             Task.Liveness.StartPeriod 0
@@ -280,7 +280,7 @@ fn health_checks_are_readiness_and_liveness() {
             Task.Readiness.StartPeriod 0
             Task.Readiness.Test []
             Task.Readiness.Timeout 30000000000
-            compose.yaml:1:32: services.web.healthcheck is not honoured: times that it does not say are Docker's usual ones, not the image's"#]],
+            compose.yaml:1:32: services.web.healthcheck is not honoured: times that it does not say are Docker's usual ones, not the image's"]],
     );
     check("healthcheck: {}", &expect![""]);
 }
@@ -392,12 +392,12 @@ fn a_service_is_in_its_networks_under_its_own_name() {
     assert_eq!(networks, "null");
     let (_, notes) = of("services: {web: {image: i, networks: [a]}, db: {image: i, networks: [a]}}\n\
          networks: {a: {driver: overlay, driver_opts: {x: y}, labels: {k: v}, enable_ipv6: true}}");
-    expect![[r#"
+    expect![[r"
         compose.yaml:1:49: networks is not honoured: services find each other by name on the same node alone, where each node has networks of its own: keep those that talk with each other on one by a constraint, or have them use published ports
         compose.yaml:2:12: networks.a is not honoured: it has IPv6 addresses where the engine gives them to every network
         compose.yaml:2:12: networks.a is not honoured: it has orc's labels, and no others
         compose.yaml:2:12: networks.a is not honoured: it is a bridge of each node, by the driver `bridge`; make another on the nodes, and say `external: true`
-        compose.yaml:2:12: networks.a is not honoured: the driver has no options; make the network on the nodes, and say `external: true`"#]]
+        compose.yaml:2:12: networks.a is not honoured: the driver has no options; make the network on the nodes, and say `external: true`"]]
     .assert_eq(&notes);
 }
 
