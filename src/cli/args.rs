@@ -9,6 +9,7 @@ use super::context::ContextCommand;
 use super::cron::CronCommand;
 use super::deploy::{DeployArgs, PlanArgs};
 use super::events::EventsArgs;
+use super::file::{ConfigCommand, FileCommand};
 use super::inspect::InspectArgs;
 use super::login::LoginArgs;
 use super::logs::LogsArgs;
@@ -74,6 +75,12 @@ pub(super) enum Command {
     /// See and steer what runs by the clock
     #[command(subcommand)]
     Cron(CronCommand),
+    /// Keep secrets, which containers get as files and nobody else reads
+    #[command(subcommand)]
+    Secret(FileCommand),
+    /// Keep configs, which containers get as files
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// List nodes, as `orc node ls` does
     Nodes(NodesArgs),
     /// List, drain, label and remove nodes, and let workers join
@@ -98,14 +105,15 @@ pub(super) enum Command {
 /// The commands by what they are about.
 const GROUPS: &[(&str, &[&str])] = &[
     ("Tasks", &["run", "ps", "stop", "logs", "events", "why", "inspect"]),
-    ("Services", &["deploy", "plan", "service", "cron"]),
+    ("Services", &["deploy", "plan", "service", "cron", "secret", "config"]),
     ("Cluster", &["nodes", "node", "rebalance", "token", "ca", "state"]),
     ("Managers elsewhere", &["login", "context"]),
     ("Server roles", &["manager", "worker"]),
 ];
 
 /// The flags that a manager alone has no use for.
-const OF_WORKERS: &[&str] = &["worker_host", "worker_port", "workers", "docker_host", "name", "label"];
+const OF_WORKERS: &[&str] =
+    &["worker_host", "worker_port", "workers", "docker_host", "name", "label", "secrets_dir"];
 
 /// The flags that a worker alone has no use for.
 const OF_MANAGERS: &[&str] = &[

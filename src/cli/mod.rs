@@ -11,6 +11,7 @@ mod cron;
 mod deploy;
 mod error;
 mod events;
+mod file;
 mod find;
 mod inspect;
 mod lines;
@@ -47,6 +48,7 @@ use clap::FromArgMatches as _;
 use self::args::{Cli, Command};
 use self::error::CliError;
 use self::target::Environment;
+use crate::model::managed_file::FileKind;
 
 /// Does what `args` say, the name of the program first, and tells the shell how it went.
 pub fn main(
@@ -87,6 +89,8 @@ fn execute(cli: Cli, environment: &Environment) -> Result<(), CliError> {
         Some(Command::Plan(args)) => client(deploy::foresee(*args, environment)),
         Some(Command::Service(command)) => client(service::execute(command, environment)),
         Some(Command::Cron(command)) => client(cron::execute(command, environment)),
+        Some(Command::Secret(command)) => client(file::execute(FileKind::Secret, command, environment)),
+        Some(Command::Config(command)) => client(file::config(command, environment)),
         Some(Command::Rebalance(args)) => client(rebalance::execute(args, environment)),
         Some(Command::Ca(args)) => client(ca::execute(args, environment)),
         Some(Command::State(args)) => client(state::execute(args, environment)),

@@ -8,6 +8,7 @@ use crate::model::placement::Weight;
 use crate::model::port::{HostPort, Port};
 use crate::model::service::{OnFailure, Order, ServiceName};
 use crate::model::spec::{Failover, MountKind, PullPolicy, RestartPolicy};
+use crate::wire::file_ref::FileRefInput;
 use crate::wire::placement::{Preference, Spread};
 use crate::wire::submission::MountInput;
 
@@ -49,6 +50,13 @@ pub(super) fn label(text: &str) -> Result<(String, String), String> {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("key=value belongs there".to_owned()),
     }
+}
+
+/// `db-password`, `site:/etc/nginx/nginx.conf`.
+pub(super) fn file(text: &str) -> Result<FileRefInput, String> {
+    let (name, target) = text.split_once(':').map_or((text, None), |(name, target)| (name, Some(target)));
+    let name = name.parse().map_err(|error| format!("NAME or NAME:TARGET belongs there: {error}"))?;
+    Ok(FileRefInput { target: target.map(str::to_owned), ..FileRefInput::named(name) })
 }
 
 /// `data:/var/lib/data`, `/srv/www:/www:ro`.

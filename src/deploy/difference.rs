@@ -76,7 +76,7 @@ fn gather(path: &str, value: Value, leaves: &mut BTreeMap<String, Value>) {
                 leaves.insert(joined(path, name), value.into());
             }
         }
-        Value::Array(mounts) if path == "Task.Mounts" => {
+        Value::Array(mounts) if matches!(path, "Task.Mounts" | "Task.Secrets" | "Task.Configs") => {
             for mount in mounts {
                 let target = mount.get("Target").and_then(Value::as_str).unwrap_or_default();
                 gather(&format!("{path}[{target}]"), mount, leaves);

@@ -26,7 +26,6 @@ const fn refused(key: &'static str, asks: fn(&Service) -> bool, says: &'static s
     Row { key, fate: Refused, asks, says }
 }
 
-const FILES: &str = "containers get no such files yet; put it into the image or a volume, or take it out";
 const NAMESPACE: &str =
     "containers keep to themselves: none sees the processes or the memory of another or of its node";
 const DEVICES: &str = "containers get no devices of their node; take it out to run without";
@@ -34,8 +33,6 @@ const NAMES: &str = "containers ask the name servers of their node's engine, and
 
 const ROWS: &[Row] = &[
     // What a container must not do without being told: it would not work, or work on what it should not.
-    refused("configs", |service| !service.configs.is_empty(), FILES),
-    refused("secrets", |service| !service.secrets.is_empty(), FILES),
     refused("privileged", |service| service.isolation.privileged, "no container has all rights on its node"),
     refused("devices", |service| !service.isolation.devices.is_empty(), DEVICES),
     refused("device_cgroup_rules", |service| !service.isolation.device_cgroup_rules.is_empty(), DEVICES),

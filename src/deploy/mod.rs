@@ -6,6 +6,7 @@
 mod container;
 mod cron;
 mod difference;
+mod file;
 mod health;
 mod missing;
 mod mount;
@@ -22,6 +23,7 @@ mod secret;
 mod stack;
 mod task;
 
+pub use file::{DeclaredFile, FileStep};
 pub use need::is_met;
 pub use note::{Fate, Note};
 pub use plan::{Action, Field, Plan, Step, Tasks, plan};

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 pub use super::difference::Field;
+use super::file::FileStep;
 use super::stack::{Declared, Stack};
 use super::{PROJECT, SERVICE, difference};
 use crate::wire::policy::Policy;
@@ -17,6 +18,9 @@ pub struct Plan {
     pub project: String,
     /// Its services in the order in which they are applied, then those that its files do not have.
     pub services: Vec<Step>,
+    /// Its secrets and configs that would be made or changed, before its services.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<FileStep>,
 }
 
 /// What would be done with a service.
@@ -72,7 +76,7 @@ pub struct Tasks {
 impl Plan {
     /// Whether there is anything to do.
     pub fn changes(&self) -> bool {
-        self.services.iter().any(|step| step.action.changes())
+        !self.files.is_empty() || self.services.iter().any(|step| step.action.changes())
     }
 
     /// How many services there are of an action.
@@ -130,7 +134,7 @@ pub fn plan(stack: &Stack, services: &[Service], prunes: bool) -> Result<Plan, V
         };
         steps.push(undeclared(service, action));
     }
-    Ok(Plan { project: stack.project.clone(), services: steps })
+    Ok(Plan { project: stack.project.clone(), services: steps, files: Vec::new() })
 }
 
 fn not_ours(declared: &Declared, service: &Service, project: &str) -> String {

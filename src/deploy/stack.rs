@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::note::{Fate, Note, Scope};
-use super::{PROJECT, SERVICE, cron, missing, order, policy, port, task};
+use super::{DeclaredFile, PROJECT, SERVICE, cron, file, missing, order, policy, port, task};
 use crate::compose::service::dependency::Condition;
 use crate::compose::service::deploy::Mode;
 use crate::compose::{Finding, Project, Service};
@@ -18,6 +18,8 @@ pub struct Stack {
     pub project: String,
     /// Those that it has, each behind all that it needs.
     pub services: Vec<Declared>,
+    /// Secrets and configs that its services name.
+    pub files: Vec<DeclaredFile>,
     /// Services that wait for a profile: neither deployed nor removed.
     pub inactive: BTreeSet<String>,
 }
@@ -62,6 +64,7 @@ pub fn translate(project: &Project, findings: &[Finding]) -> Translation {
     let mut notes = Vec::new();
     missing::of_project(project, &mut notes);
     port::collide(project, &mut notes);
+    let files = file::declared(project, &mut notes);
     let mut services = Vec::new();
     for name in order::by_need(project) {
         let Some(service) = project.services.get(name) else { continue };
@@ -72,7 +75,7 @@ pub fn translate(project: &Project, findings: &[Finding]) -> Translation {
     notes.dedup();
     let is_whole = notes.iter().all(|note| note.fate == Fate::Warned);
     let inactive = project.inactive.keys().map(|name| name_of(&project.name, name)).collect();
-    let stack = is_whole.then(|| Stack { project: project.name.clone(), services, inactive });
+    let stack = is_whole.then(|| Stack { project: project.name.clone(), services, files, inactive });
     Translation { stack, notes }
 }
 
@@ -136,6 +139,8 @@ const FIELDS: &[(&str, &str)] = &[
     ("Task.StopSignal", "stop_signal"),
     ("Task.StopTimeout", "stop_grace_period"),
     ("Task.Mounts", "volumes"),
+    ("Task.Secrets", "secrets"),
+    ("Task.Configs", "configs"),
     ("Task.Readiness", "healthcheck"),
     ("Task.Liveness", "healthcheck"),
     ("Task.Placement", "deploy.placement"),

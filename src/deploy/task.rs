@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use super::note::Scope;
-use super::{container, health, mount, network, placement};
+use super::{container, file, health, mount, network, placement};
 use crate::compose::service::PullPolicy;
 use crate::compose::service::deploy::Mode;
 use crate::compose::service::restart::RestartCondition;
 use crate::compose::{Project, Service};
+use crate::model::managed_file::FileKind;
 use crate::model::service::ServiceName;
 use crate::model::spec::{PullPolicy as TaskPullPolicy, RestartPolicy};
 use crate::wire::submission::{Duration as Length, Reserve, Restarts, TaskInput};
@@ -33,6 +34,8 @@ pub(super) fn task(project: &Project, scope: &mut Scope<'_>, name: &ServiceName,
         stop_signal: process.stop_signal.clone(),
         stop_timeout: process.stop_grace_period.map(whole_seconds),
         mounts: mount::mounts(project, scope),
+        secrets: file::named(project, scope, FileKind::Secret),
+        configs: file::named(project, scope, FileKind::Config),
         ..TaskInput::default()
     };
     limit(scope, &mut task);

@@ -1,5 +1,7 @@
 //! Projects in a few lines, and the services that they are.
 
+mod files;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 

@@ -6,6 +6,7 @@
 //! was told that it had happened.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,13 +19,14 @@ use super::restore::restore;
 use crate::clock::Clock;
 use crate::model::decision::Decision;
 use crate::model::id::{ClusterId, NodeName, TaskId};
+use crate::model::managed_file::{AtRest, FileKey, FileVersion};
 use crate::model::node::SchedulerKind;
 use crate::model::time::Moment;
 use crate::plan::cluster::Cluster;
 use crate::plan::cluster::reconcile::Patience;
 use crate::store::Error;
 use crate::store::manager::{ManagerState, ManagerStore, StoredEvent};
-use crate::trust::Registry;
+use crate::trust::{Registry, Seal};
 use crate::wire::stats::Stats;
 use crate::wire::sync::StreamRequest;
 
@@ -72,6 +74,8 @@ pub struct Keeper {
     pub(super) registry: Registry,
     /// The same, as far as it is durable.
     standing: watch::Sender<Arc<Registry>>,
+    /// What encrypts secrets.
+    pub(super) seal: Seal,
     pub(super) draft: Draft,
 }
 
@@ -80,6 +84,8 @@ pub struct Keeper {
 pub(super) struct Draft {
     pub(super) events: Vec<StoredEvent>,
     pub(super) decisions: Vec<Decision>,
+    /// What is in new versions of secrets and configs.
+    pub(super) contents: Vec<(FileKey, FileVersion, AtRest)>,
     pub(super) requests: Vec<crate::model::request::Request>,
 }
 
@@ -97,6 +103,8 @@ pub struct Ends {
     pub routed: watch::Receiver<u64>,
     /// Who may speak with this manager.
     pub standing: watch::Receiver<Arc<Registry>>,
+    /// What decrypts secrets.
+    pub seal: Seal,
     /// Tasks that cannot be read.
     pub unreadable: Arc<[TaskId]>,
     /// How long a worker may go on with what may run only once after it asked, milliseconds.
@@ -104,9 +112,10 @@ pub struct Ends {
 }
 
 impl Keeper {
-    /// Reads the store and takes it over.
+    /// Reads the store and takes it over. The key of the secrets is in `data_dir`.
     pub async fn open(
         mut store: ManagerStore,
+        data_dir: &Path,
         scheduler: SchedulerKind,
         patience: Patience,
     ) -> Result<(Self, Ends), Error> {
@@ -120,6 +129,7 @@ impl Keeper {
                 row.reason
             );
         }
+        let seal = open_seal(data_dir, &state);
         let registry = registry_of(&mut state);
         let next_event = state.next_event_seq;
         let cluster = restore(state, scheduler, clock.now());
@@ -148,6 +158,7 @@ impl Keeper {
             routed,
             registry,
             standing,
+            seal: seal.clone(),
             draft: Draft::default(),
         };
         let ends = Ends {
@@ -157,6 +168,7 @@ impl Keeper {
             stuck: stuck_receiver,
             routed: routed_receiver,
             standing: standing_receiver,
+            seal,
             unreadable,
             lease_ms: keeper.lease_ms(),
         };
@@ -306,6 +318,18 @@ impl Keeper {
         }
         self.answer_polls();
     }
+}
+
+/// The key of the secrets, and a word in the log of what is wrong with those.
+fn open_seal(data_dir: &Path, state: &ManagerState) -> Seal {
+    for row in &state.unreadable_files {
+        tracing::error!(file.name = row.name, "a secret or a config cannot be read: {}", row.reason);
+    }
+    let seal = Seal::open(data_dir, &state.seals);
+    if let Some(trouble) = seal.trouble() {
+        tracing::error!("{trouble}; until then tasks that need a secret do not begin");
+    }
+    seal
 }
 
 /// Takes what the store has of tokens and admissions out of the state.

@@ -4,12 +4,14 @@ use tokio::sync::oneshot;
 
 use crate::model::access::Token;
 use crate::model::id::{NodeName, RequestId, TaskId};
+use crate::model::managed_file::{Contents, FileKey, FileKind};
 use crate::model::request::Request;
 use crate::model::service::ServiceName;
-use crate::plan::cluster::change::{self, Force, NodePatch, Refusal, ServiceChange, Submission};
+use crate::plan::cluster::change::{self, Force, NodePatch, Put, Refusal, ServiceChange, Submission};
 use crate::store::Error;
 use crate::trust::registry::{Earlier, Refusal as TrustRefusal};
-use crate::trust::{Digest, JoinToken};
+use crate::trust::{Digest, JoinToken, SealError};
+use crate::wire::file::ManagedFile;
 use crate::wire::node::Node;
 use crate::wire::rebalance::Rebalance;
 use crate::wire::service::{Endpoints, Run, Service, Version};
@@ -121,6 +123,39 @@ pub enum Message {
         /// Which.
         service: ServiceName,
     },
+    /// A user wants a secret or a config, or a version of one.
+    PutFile {
+        /// Which, and what is said of it.
+        put: Box<Put>,
+        /// What is in it.
+        contents: Contents,
+    },
+    /// A user wants a secret or a config to be no more.
+    RemoveFile {
+        /// Which.
+        key: FileKey,
+        /// Who says so, in words.
+        by: String,
+    },
+    /// A user wants to see the secrets, or the configs.
+    Files {
+        /// Which of them.
+        kind: FileKind,
+    },
+    /// A user wants to see one secret or config.
+    FileOf {
+        /// Which.
+        key: FileKey,
+    },
+    /// May the worker of a node have this?
+    MayHave {
+        /// Which node.
+        node: NodeName,
+        /// Which file.
+        key: FileKey,
+        /// Which version.
+        version: u64,
+    },
     /// A worker wants to be let in.
     Join {
         /// What it shows for it.
@@ -177,6 +212,10 @@ pub enum Answer {
     Run(Box<Run>),
     /// The runs of a service, oldest first.
     Runs(Vec<Run>),
+    /// The secrets, or the configs.
+    Files(Vec<ManagedFile>),
+    /// One secret or config.
+    File(Box<ManagedFile>),
 }
 
 /// Why something is not done.
@@ -188,6 +227,9 @@ pub enum Refused {
     /// It breaks a rule of letting in.
     #[error(transparent)]
     Trust(#[from] TrustRefusal),
+    /// A secret cannot be encrypted.
+    #[error(transparent)]
+    Sealed(#[from] SealError),
     /// There is no room to write it down.
     #[error("{0}")]
     OutOfSpace(String),

@@ -1,6 +1,7 @@
 //! The manager: keeps what is wanted, decides where it runs, tells the workers, and answers people.
 
 pub mod admission;
+pub mod files;
 pub mod http;
 pub mod keeper;
 mod members;
@@ -27,7 +28,7 @@ use crate::model::id::{NodeName, RequestId, TaskId};
 use crate::model::request::Request;
 use crate::model::task::Task;
 use crate::store::manager::ManagerReader;
-use crate::trust::{Digest, Registry};
+use crate::trust::{Digest, Registry, Seal};
 use crate::wire::policy::Policy;
 use crate::wire::state::History;
 use crate::wire::sync::{StreamRequest, SyncAnswer, SyncRequest};
@@ -51,6 +52,8 @@ pub struct Manager {
     /// The digest of the token by which this process's own workers are known, when processes of this machine need one;
     /// `None` = they need none.
     own: Option<Digest>,
+    /// What decrypts secrets.
+    seal: Seal,
     /// Tasks that cannot be read.
     unreadable: Arc<[TaskId]>,
     /// How long a worker may go on with what may run only once after it asked, milliseconds.
@@ -99,6 +102,7 @@ impl Manager {
             standing: ends.standing,
             invitation: None,
             own: None,
+            seal: ends.seal,
             unreadable: ends.unreadable,
             lease_ms: ends.lease_ms,
             reader,

@@ -14,6 +14,7 @@ pub(super) fn restore(state: ManagerState, scheduler: SchedulerKind, now: Now) -
             .into_iter()
             .filter_map(|row| row.name.parse().ok())
             .collect(),
+        files: state.files,
         id: state.cluster,
         epoch: state.epoch,
         epochs: state.epochs,

@@ -57,6 +57,11 @@ impl Keeper {
             Message::Versions { service } => self.versions(service),
             Message::Run { word, request } => self.run_service(word, *request, now),
             Message::Runs { service } => self.runs(service),
+            Message::PutFile { put, contents } => self.put_file(put, contents, now),
+            Message::RemoveFile { key, by } => self.remove_file(key, by, now),
+            Message::Files { kind } => self.files(*kind),
+            Message::FileOf { key } => self.file(key),
+            Message::MayHave { node, key, version } => self.may_have(node, key, *version),
             Message::State => Answer::State(History {
                 cluster: self.cluster.id.to_string(),
                 epoch: self.cluster.epoch,

@@ -9,6 +9,10 @@ impl Keeper {
         let dirty = self.cluster.take_dirty();
         let draft = std::mem::take(&mut self.draft);
         let access = self.registry.take_dirty();
+        // One that was removed in the same breath is not written at all.
+        let made = draft.contents.into_iter().filter(|(key, version, _)| {
+            self.cluster.file(key).is_some_and(|file| file.versions.contains_key(&version.number))
+        });
         Batch {
             epoch: self.cluster.epoch,
             accepted: dirty.accepted,
@@ -49,6 +53,9 @@ impl Keeper {
                 .collect(),
             pruned_runs: dirty.pruned_runs.into_iter().collect(),
             dropped: dirty.dropped.into_iter().collect(),
+            files: dirty.files.iter().filter_map(|key| self.cluster.kept_file(key)).cloned().collect(),
+            file_versions: made.collect(),
+            file_pruned: dirty.file_pruned.into_iter().collect(),
             events: draft.events,
             decisions: draft.decisions,
             requests: draft.requests,

@@ -105,6 +105,8 @@ event_kinds! {
     Rollout = "rollout",
     /// A run of a service by the clock was left out or replaced, or is over; or its runs are suspended or go on.
     Run = "run",
+    /// A user made a version of a secret or a config, or removed one.
+    FileChanged = "file-changed",
     /// The manager's database is older than what a worker knows.
     SafeMode = "safe-mode",
 }

@@ -11,6 +11,7 @@ pub mod fingerprint;
 pub mod id;
 pub mod ingress;
 pub mod label;
+pub mod managed_file;
 pub mod network;
 pub mod node;
 pub mod options;

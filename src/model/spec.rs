@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::fingerprint::fingerprint;
 use super::options;
 pub use super::options::{ContainerOptions, LogConfig, TmpfsOptions, Ulimit};
+use super::managed_file::{FileKey, FileKind, FileRef};
 use super::placement::Placement;
 pub use super::port::{HostPort, Port, Protocol};
 pub use super::probe::{HealthCheck, Probe};
@@ -100,6 +101,12 @@ pub struct TaskSpec {
     /// How restarts follow each other. Left out while it is as usual, likewise.
     #[serde(default, skip_serializing_if = "RestartPace::is_usual")]
     pub restarts: RestartPace,
+    /// Secrets that its containers get as files. Left out where there are none, likewise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<FileRef>,
+    /// Configs that its containers get as files. Left out where there are none, likewise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub configs: Vec<FileRef>,
 }
 
 impl TaskSpec {
@@ -128,6 +135,19 @@ impl TaskSpec {
         let named =
             self.mounts.iter().filter(|mount| mount.kind == MountKind::Volume && !mount.source.is_empty());
         named.map(|mount| mount.source.as_str())
+    }
+
+    /// The secrets and configs that it names, each with its kind: secrets first.
+    pub fn files(&self) -> impl Iterator<Item = (FileKind, &FileRef)> {
+        let secrets = self.secrets.iter().map(|file| (FileKind::Secret, file));
+        secrets.chain(self.configs.iter().map(|file| (FileKind::Config, file)))
+    }
+
+    /// Whether it names a file, of this version where one is given.
+    pub fn names_file(&self, key: &FileKey, version: Option<u64>) -> bool {
+        self.files().any(|(kind, file)| {
+            kind == key.kind && file.name == key.name && (version.is_none() || file.version == version)
+        })
     }
 
     /// The host ports that this task alone may hold on a node.

@@ -50,7 +50,8 @@ impl PreparedManager {
         let mut banner = vec![format!("Starting Orc manager at {}", self.bound)];
         let reader = self.store.reader();
         let patience = Patience { lease: settings.lease, retention: settings.retention };
-        let (keeper, ends) = Keeper::open(self.store, settings.scheduler, patience).await?;
+        let (keeper, ends) =
+            Keeper::open(self.store, &settings.data_dir, settings.scheduler, patience).await?;
         let cluster = keeper.cluster();
         let policy = Policy {
             bind_roots: BindRoots(settings.bind_mounts.clone()),

@@ -19,6 +19,7 @@ use crate::serve::{self, Bound};
 use crate::settings::{Settings, WORKER_PORT};
 use crate::store::worker::WorkerStore;
 use crate::trust::{ApiToken, Identity, JoinToken};
+use crate::worker::files::{EngineIs, Files};
 use crate::worker::keeper::{Keeper, Start};
 use crate::worker::membership::{self, Membership};
 use crate::worker::ports::Ports;
@@ -134,7 +135,10 @@ impl PreparedWorker {
             Employer::Url(url) if !url.starts_with("https://") => None,
             _ => Identity::open(&settings.data_dir)?,
         };
-        let engine = Arc::new(Docker::connect(&docker_env(settings), Deadlines::default())?);
+        let docker = docker_env(settings);
+        let engine = Arc::new(Docker::connect(&docker, Deadlines::default())?);
+        let engine_is = if docker.is_here() { EngineIs::Here } else { EngineIs::Elsewhere };
+        let files = Arc::new(Files::new(settings.secrets_dir.clone(), engine_is));
         let (described, facts) = watch::channel(NodeFacts {
             ip: "127.0.0.1".to_owned(),
             api: format!("http://{}", self.bound),
@@ -151,6 +155,7 @@ impl PreparedWorker {
             engine: engine.clone(),
             boot: machine::boot_id(),
             facts,
+            files: files.clone(),
             tracker: process.tracker.clone(),
         };
         let (keeper, worker) = Keeper::open(start).await?;
@@ -168,6 +173,7 @@ impl PreparedWorker {
             process.spawn(membership.keep_renewed());
         }
         let client = employment.client;
+        files.ask_at(client.clone());
         process.keep(keeper.run(process.stop.clone()));
         process.spawn(describe::describe(engine.clone(), worker.clone(), described));
         process.tracker.spawn(hints::listen(engine.clone(), worker.clone(), process.stop.clone()));

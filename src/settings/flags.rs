@@ -5,7 +5,7 @@ use clap::Args;
 use super::source::Setting;
 use super::{
     ADVERTISE, BIND_MOUNTS, CAPABILITIES, DATA_DIR, DOCKER_HOST, LEASE, LOCAL_ACCESS, MANAGER_HOST,
-    MANAGER_PORT, NODE_LABELS, NODE_NAME, RETENTION, SCHEDULER, WORKER_HOST, WORKER_PORT, WORKERS,
+    MANAGER_PORT, NODE_LABELS, NODE_NAME, RETENTION, SCHEDULER, SECRETS_DIR, WORKER_HOST, WORKER_PORT, WORKERS,
 };
 
 /// What the command line says of the settings. Values are read by [`super::Settings::load`], which says where a
@@ -84,6 +84,11 @@ pub struct ServerFlags {
     /// none]
     #[arg(long, value_name = "NAMES")]
     pub capabilities: Option<String>,
+
+    /// Directory in memory for secrets and configs of tasks while they run [ORC_SECRETS_DIR, default: /run/orc, else one
+    /// under /dev/shm]
+    #[arg(long, value_name = "DIR")]
+    pub secrets_dir: Option<String>,
 }
 
 impl ServerFlags {
@@ -106,6 +111,7 @@ impl ServerFlags {
             (NODE_LABELS, &self.label),
             (BIND_MOUNTS, &self.bind_mounts),
             (CAPABILITIES, &self.capabilities),
+            (SECRETS_DIR, &self.secrets_dir),
         ];
         flags.into_iter().find(|(known, _)| *known == setting).and_then(|(_, value)| value.as_deref())
     }

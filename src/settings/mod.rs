@@ -47,6 +47,8 @@ pub const NODE_LABELS: Setting = with_flag("ORC_NODE_LABELS", "--label");
 pub const BIND_MOUNTS: Setting = with_flag("ORC_BIND_MOUNTS", "--bind-mounts");
 /// Which capabilities tasks may have beyond the usual ones.
 pub const CAPABILITIES: Setting = with_flag("ORC_CAPABILITIES", "--capabilities");
+/// Where secrets and configs of tasks are while they run.
+pub const SECRETS_DIR: Setting = with_flag("ORC_SECRETS_DIR", "--secrets-dir");
 /// Which log lines are written.
 pub const LOG: Setting = without_flag("ORC_LOG");
 /// Where the Docker Engine is.
@@ -77,6 +79,7 @@ pub const ALL: &[Setting] = &[
     NODE_LABELS,
     BIND_MOUNTS,
     CAPABILITIES,
+    SECRETS_DIR,
     LOG,
     DOCKER_HOST,
     DOCKER_CONTEXT,
@@ -122,6 +125,8 @@ pub struct Settings {
     pub bind_mounts: Vec<PathBuf>,
     /// Capabilities that containers may be given beyond the usual nine.
     pub capabilities: Vec<Capability>,
+    /// A directory in memory, where secrets and configs of tasks are while they run; `None` leaves it to orc.
+    pub secrets_dir: Option<PathBuf>,
     /// Directives for the log's filter, as `tracing_subscriber::EnvFilter` reads them.
     pub log: String,
     /// The workers' Docker Engine.
@@ -210,6 +215,7 @@ impl Settings {
             node_labels: sources.get(NODE_LABELS, parse::labels)?.unwrap_or_default(),
             bind_mounts: sources.get(BIND_MOUNTS, parse::directories)?.unwrap_or_default(),
             capabilities: sources.get(CAPABILITIES, parse::capabilities)?.unwrap_or_default(),
+            secrets_dir: sources.get(SECRETS_DIR, parse::directory)?,
             log: sources.get(LOG, parse::log_filter)?.unwrap_or("info".to_owned()),
             docker: DockerSettings {
                 host: sources.get(DOCKER_HOST, parse::docker_host)?,

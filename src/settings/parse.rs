@@ -149,7 +149,8 @@ pub(super) fn directories(text: &str) -> Result<Vec<PathBuf>, String> {
     text.split(':').filter(|part| !part.is_empty()).map(directory).collect()
 }
 
-fn directory(text: &str) -> Result<PathBuf, String> {
+/// An absolute directory.
+pub(super) fn directory(text: &str) -> Result<PathBuf, String> {
     let plain = |part: Component<'_>| matches!(part, Component::RootDir | Component::Normal(_));
     let path = Path::new(text);
     if path.is_absolute() && path.components().all(plain) {

@@ -38,6 +38,7 @@ fn without_a_word_the_defaults_hold() {
             node_labels: BTreeMap::new(),
             bind_mounts: vec![],
             capabilities: vec![],
+            secrets_dir: None,
             log: "info".to_owned(),
             docker: DockerSettings::default(),
             warnings: vec![],

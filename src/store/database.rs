@@ -245,6 +245,7 @@ async fn run(writer: &mut SqliteConnection, statements: &[Statement]) -> Result<
         Parameter::Integer(number) => query.bind(number),
         Parameter::Real(number) => query.bind(number),
         Parameter::Text(text) => query.bind(text.as_str()),
+        Parameter::Blob(bytes) => query.bind(bytes.as_slice()),
     });
     query.execute(writer).await.map(drop)
 }

@@ -22,6 +22,7 @@ pub(super) enum Parameter {
     Integer(i64),
     Real(f64),
     Text(String),
+    Blob(Vec<u8>),
 }
 
 impl Statement {
@@ -40,6 +41,7 @@ impl Parameter {
     fn bytes(&self) -> usize {
         match self {
             Self::Text(text) => text.len(),
+            Self::Blob(bytes) => bytes.len(),
             Self::Null | Self::Integer(_) | Self::Real(_) => size_of::<i64>(),
         }
     }

@@ -13,6 +13,7 @@ pub mod files;
 pub mod identity;
 pub mod registry;
 pub mod rotation;
+pub mod seal;
 pub mod secret;
 pub mod server;
 
@@ -26,6 +27,7 @@ pub use digest::Digest;
 pub use error::TrustError;
 pub use identity::Identity;
 pub use registry::Registry;
+pub use seal::{Seal, SealError};
 pub use secret::{ApiToken, JoinToken};
 
 /// Where keys and certificates are, in the data directory.

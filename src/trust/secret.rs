@@ -60,7 +60,7 @@ impl<const N: usize> Secret<N> {
 }
 
 /// Bytes that nobody can guess.
-fn random<const N: usize>(provider: &CryptoProvider) -> [u8; N] {
+pub(super) fn random<const N: usize>(provider: &CryptoProvider) -> [u8; N] {
     let mut bytes = [0; N];
     provider.secure_random.fill(&mut bytes).expect("Linux has random bytes for everybody");
     bytes

@@ -22,6 +22,8 @@ impl TaskInput {
         }
         let labels = self.checked_labels()?;
         let (readiness, liveness) = self.checked_probes()?;
+        let mounts = self.checked_mounts(policy)?;
+        let (secrets, configs) = self.checked_files(&mounts)?;
         Ok(TaskSpec {
             name: self.checked_name()?,
             image: self.checked_image()?,
@@ -41,7 +43,7 @@ impl TaskInput {
             stop_signal: self.checked_signal()?,
             stop_timeout: self.checked_stop_timeout()?,
             pull_policy: self.pull_policy.unwrap_or_default(),
-            mounts: self.checked_mounts(policy)?,
+            mounts,
             placement: self
                 .placement
                 .as_ref()
@@ -53,6 +55,8 @@ impl TaskInput {
             options: self.checked_options(policy)?,
             reserve: self.checked_reserve()?,
             restarts: self.checked_restarts()?,
+            secrets,
+            configs,
         })
     }
 

@@ -5,6 +5,8 @@ pub mod authority;
 mod checks;
 mod duration;
 pub mod event;
+pub mod file;
+pub mod file_ref;
 mod image;
 mod log_config;
 mod mount;

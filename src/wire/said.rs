@@ -1,9 +1,11 @@
 //! A specification as a user would send it: what is as usual is not said.
 
+use super::file_ref::FileRefInput;
 use super::options::Options;
 use super::placement::Placement;
 use super::probe::Probe;
 use super::submission::{Duration, MountInput, Reserve, Restarts, TaskInput};
+use crate::model::managed_file::FileRef;
 use crate::model::spec::{Failover, PublishMode, PullPolicy, TaskSpec};
 
 impl From<&TaskSpec> for TaskInput {
@@ -12,6 +14,9 @@ impl From<&TaskSpec> for TaskInput {
         let said = |text: &String| (!text.is_empty()).then(|| text.clone());
         let millis = |millis: u64| Duration(std::time::Duration::from_millis(millis));
         let bytes = |bytes: u64| (bytes > 0).then(|| i64::try_from(bytes).unwrap_or(i64::MAX));
+        let files = |files: &[FileRef]| {
+            Some(files.iter().map(FileRefInput::from).collect()).filter(|files: &Vec<_>| !files.is_empty())
+        };
         let mounts: Vec<MountInput> = spec.mounts.iter().map(MountInput::from).collect();
         let Options {
             init,
@@ -72,6 +77,8 @@ impl From<&TaskSpec> for TaskInput {
             networks,
             reserve: spec.reserve.as_ref().map(Reserve::from),
             restarts: Some(Restarts::from(&spec.restarts)).filter(|pace| *pace != Restarts::default()),
+            secrets: files(&spec.secrets),
+            configs: files(&spec.configs),
             ..Self::default()
         }
     }

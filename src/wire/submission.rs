@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 pub use super::duration::Duration;
 pub use super::mount::{MountInput, TmpfsOptions};
+use super::file_ref::FileRefInput;
 use super::network::Network;
 use super::options::{LogConfig, Ulimit};
 use super::placement::Placement;
@@ -161,6 +162,12 @@ pub struct TaskInput {
     /// How its restarts follow each other.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restarts: Option<Restarts>,
+    /// Secrets that its containers get as files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secrets: Option<Vec<FileRefInput>>,
+    /// Configs that its containers get as files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub configs: Option<Vec<FileRefInput>>,
     /// Ignored.
     #[serde(rename = "ContainerID", skip_serializing)]
     #[schema(value_type = Option<String>)]

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 pub use super::mount::Mount;
 use super::network::Network;
 use super::options::{LogConfig, Options, Ulimit};
+use super::file_ref::FileRefInput;
 use super::placement::Placement;
 use super::probe::Probe;
 use super::submission::{Reserve, Restarts};
@@ -166,6 +167,12 @@ pub struct Task {
     /// How its restarts follow each other; left out where that is as usual.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restarts: Option<Restarts>,
+    /// Secrets that its containers get as files, each with its version; left out where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<FileRefInput>,
+    /// Configs, likewise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub configs: Vec<FileRefInput>,
     /// The service that it belongs to; left out of one that was posted by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
@@ -301,6 +308,8 @@ impl From<&TaskRow> for Task {
             networks,
             reserve: spec.reserve.as_ref().map(Reserve::from),
             restarts: Some(Restarts::from(&spec.restarts)).filter(|pace| *pace != Restarts::default()),
+            secrets: spec.secrets.iter().map(FileRefInput::from).collect(),
+            configs: spec.configs.iter().map(FileRefInput::from).collect(),
             service: task.membership.as_ref().map(|membership| membership.service.to_string()),
             slot: task.membership.as_ref().map(|membership| membership.slot.to_string()),
             node: task.node.as_ref().map(ToString::to_string).unwrap_or_default(),

@@ -8,11 +8,13 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::task::TaskTracker;
 
 use super::Said;
+use super::files::Files;
 use super::networks::Networks;
 use super::probe::Probing;
 use super::turn::in_turn;
 use crate::engine::Engine;
 use crate::model::container::{Failure, Owner};
+use crate::model::spec::TaskSpec;
 use crate::plan::host::call::{Answer, Call, Outcome, Verb};
 
 /// Engines start containers fastest with about so many at a time.
@@ -31,6 +33,7 @@ const STOP_TURN: Duration = Duration::from_millis(500);
 pub struct Calls<E> {
     engine: Arc<E>,
     probing: Probing<E>,
+    files: Arc<Files>,
     networks: Networks,
     said: mpsc::Sender<Said>,
     tracker: TaskTracker,
@@ -40,10 +43,10 @@ pub struct Calls<E> {
 
 impl<E: Engine> Calls<E> {
     /// Outcomes go to `said`.
-    pub fn new(engine: Arc<E>, said: mpsc::Sender<Said>, tracker: TaskTracker) -> Self {
+    pub fn new(engine: Arc<E>, files: Arc<Files>, said: mpsc::Sender<Said>, tracker: TaskTracker) -> Self {
         let (starts, stops) = (Arc::new(Semaphore::new(STARTS)), Arc::new(Semaphore::new(STOPS)));
         let probing = Probing::new(engine.clone());
-        Self { engine, probing, networks: Networks::default(), said, tracker, starts, stops }
+        Self { engine, probing, files, networks: Networks::default(), said, tracker, starts, stops }
     }
 
     /// Makes a call; its outcome is said later, whatever happens.
@@ -69,12 +72,18 @@ impl<E: Engine> Calls<E> {
                 Outcome::NetworkRemoved { name, result }
             }),
             Call::Lane { task, verb } => {
-                let (turns, networks) = (self.turns(&verb), self.networks.clone());
+                let (turns, networks, files) = (self.turns(&verb), self.networks.clone(), self.files.clone());
                 self.then_say(async move {
-                    let call = perform(&*engine, &networks, &owner, &verb);
-                    let result = match turns {
-                        Some((turns, length)) => in_turn(&turns, length, call).await,
-                        None => call.await,
+                    // Before its turn: a manager that is away holds up nobody else.
+                    let result = match files.provide_for(&owner, &verb).await {
+                        Ok(mounting) => {
+                            let call = perform(&*engine, &networks, &owner, &verb, mounting.as_deref());
+                            match turns {
+                                Some((turns, length)) => in_turn(&turns, length, call).await,
+                                None => call.await,
+                            }
+                        }
+                        Err(failure) => Err(failure),
                     };
                     Outcome::Done { task, verb, result }
                 });
@@ -105,18 +114,20 @@ impl<E: Engine> Calls<E> {
     }
 }
 
+/// `mounting` is what a container is created of when its task names files: those are among its mounts.
 async fn perform<E: Engine>(
     engine: &E,
     networks: &Networks,
     owner: &Owner,
     verb: &Verb,
+    mounting: Option<&TaskSpec>,
 ) -> Result<Answer, Failure> {
     match verb {
         Verb::Inspect(id) => look(engine, owner, &id.0).await,
         Verb::Find(name) => look(engine, owner, name).await,
         Verb::Create { name, identity, spec } => {
             networks.prepare(engine, owner, spec).await?;
-            engine.create(owner, name, identity, spec).await.map(Answer::Created)
+            engine.create(owner, name, identity, mounting.unwrap_or(spec)).await.map(Answer::Created)
         }
         Verb::Start(id) => engine.start(id).await.map(|()| Answer::Done),
         Verb::Unpause(id) => engine.unpause(id).await.map(|()| Answer::Done),

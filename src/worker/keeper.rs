@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::calls::Calls;
+use super::files::Files;
 use super::ports::Ports;
 use super::telling::view;
 use super::{Bundle, Receipt, Said, Worker};
@@ -61,6 +62,7 @@ pub struct Keeper<E> {
     news: watch::Sender<u64>,
     owner: watch::Sender<Option<Owner>>,
     ports: Arc<Ports>,
+    files: Arc<Files>,
     distrusted: Option<String>,
 }
 
@@ -76,6 +78,8 @@ pub struct Start<E> {
     pub boot: String,
     /// What is said of its machine.
     pub facts: watch::Receiver<NodeFacts>,
+    /// Secrets and configs for its containers.
+    pub files: Arc<Files>,
     /// Where its calls run.
     pub tracker: TaskTracker,
 }
@@ -106,7 +110,7 @@ impl<E: Engine> Keeper<E> {
         let (send, said) = mpsc::channel(4 * GROUP);
         let (news, news_receiver) = watch::channel(0);
         let (owner, owner_receiver) = watch::channel(host.owner());
-        let calls = Calls::new(start.engine, send.clone(), start.tracker);
+        let calls = Calls::new(start.engine, start.files.clone(), send.clone(), start.tracker);
         let ports = Arc::new(Ports::new(host.node.clone()));
         let keeper = Self {
             host,
@@ -126,6 +130,7 @@ impl<E: Engine> Keeper<E> {
             news,
             owner,
             ports,
+            files: start.files,
             distrusted: None,
         };
         let life =
@@ -313,6 +318,7 @@ impl<E: Engine> Keeper<E> {
     }
 
     async fn tend(&mut self) -> Result<(), Error> {
+        self.files.sweep(&self.host);
         self.store.tend().await?;
         if self.events_told > self.pruned {
             self.pruned = self.events_told;

@@ -2,6 +2,7 @@
 
 pub mod calls;
 pub mod describe;
+pub mod files;
 pub mod hints;
 pub mod http;
 pub mod keeper;

@@ -61,6 +61,7 @@ const CONFINED: &[Confined] = &[
     Confined { word: "bollard", to: &["engine"], because: "all Docker is in engine/" },
     Confined { word: "saphyr_parser", to: &["compose"], because: "all YAML is in compose/" },
     Confined { word: "rcgen", to: &["trust"], because: "all certificates are made in trust/" },
+    Confined { word: "ring", to: &["trust"], because: "all cryptography is in trust/" },
     Confined { word: "subtle", to: &["trust"], because: "all secrets are compared in trust/" },
     Confined {
         word: "axum",

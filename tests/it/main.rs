@@ -21,6 +21,8 @@ mod ingress;
 #[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
+mod secrets;
+#[cfg(test)]
 mod seed_faults;
 #[cfg(test)]
 mod serve;

@@ -175,6 +175,7 @@ impl Manager {
         let restored = Restored {
             services,
             unreadable_services,
+            files: Vec::new(),
             id,
             epoch,
             epochs,

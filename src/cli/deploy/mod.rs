@@ -2,6 +2,7 @@
 
 mod apply;
 mod board;
+mod contents;
 mod files;
 mod remains;
 mod removal;
@@ -12,12 +13,13 @@ use std::time::Duration;
 
 use clap::Args;
 
+use self::contents::Contents;
 use self::files::FileArgs;
+use super::api::Api;
 use super::error::CliError;
 use super::target::{Environment, Target};
 use super::{output, values};
 use crate::deploy::{Plan, Stack, plan};
-use crate::wire::service::Service;
 
 /// Flags of `orc deploy`.
 #[derive(Debug, Args)]
@@ -98,24 +100,30 @@ pub(super) async fn execute(args: DeployArgs, environment: &Environment) -> Resu
     }
     let stack = read.stack()?;
     let api = args.target.api(environment)?;
-    let services = api.services().await?;
-    let planned = planned(&stack, &services, args.scope)?;
+    let (stack, contents, planned) = planned(&api, stack, args.scope).await?;
     if args.plan {
         return tell(&planned, args.scope);
     }
+    contents.apply(&api).await?;
     apply::apply(&api, &stack, &planned, args.wait, args.scope.json).await
 }
 
 /// Tells what deploying would do.
 pub(super) async fn foresee(args: PlanArgs, environment: &Environment) -> Result<(), CliError> {
     let stack = files::read(&args.files, environment)?.stack()?;
-    let services = args.target.api(environment)?.services().await?;
-    tell(&planned(&stack, &services, args.scope)?, args.scope)
+    let (_, _, planned) = planned(&args.target.api(environment)?, stack, args.scope).await?;
+    tell(&planned, args.scope)
 }
 
-fn planned(stack: &Stack, services: &[Service], scope: ScopeArgs) -> Result<Plan, CliError> {
-    plan(stack, services, scope.prune)
-        .map_err(|foreign| CliError::Failed(format!("{}; nothing was changed", foreign.join("; "))))
+/// The stack with versions of its secrets and configs, what is in those, and what would change.
+async fn planned(api: &Api, stack: Stack, scope: ScopeArgs) -> Result<(Stack, Contents, Plan), CliError> {
+    let services = api.services().await?;
+    let contents = Contents::compare(api, &stack).await?;
+    let stack = stack.with_versions(&contents.versions());
+    let plan = plan(&stack, &services, scope.prune)
+        .map_err(|foreign| CliError::Failed(format!("{}; nothing was changed", foreign.join("; "))))?;
+    let plan = Plan { files: contents.steps(), ..plan };
+    Ok((stack, contents, plan))
 }
 
 fn tell(plan: &Plan, scope: ScopeArgs) -> Result<(), CliError> {

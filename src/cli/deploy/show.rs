@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use crate::cli::words;
-use crate::deploy::{Action, Field, Plan, Step, Tasks};
+use crate::deploy::{Action, Field, FileStep, Plan, Step, Tasks};
 
 /// No value is shown longer, in characters.
 const LONGEST: usize = 60;
@@ -21,6 +21,9 @@ pub(super) fn plan(plan: &Plan) -> String {
             let path = words::plain(&field.path);
             let _ = writeln!(text, "             {path:<paths$}  {}", values(field, step.action));
         }
+    }
+    for step in &plan.files {
+        let _ = writeln!(text, "{:<9}  {} {}", step.action.word(), step.kind, about_file(step));
     }
     let _ = write!(text, "{}", sum(plan));
     text
@@ -42,6 +45,14 @@ fn about(step: &Step) -> String {
     };
     let parts = version.into_iter().chain((!tasks.is_empty()).then_some(tasks));
     parts.collect::<Vec<_>>().join("; ")
+}
+
+/// A secret or a config on its line; never what is in it.
+fn about_file(step: &FileStep) -> String {
+    match step.version {
+        Some(version) => format!("{}  version {version}; its contents differ, and are not shown", step.name),
+        None => step.name.clone(),
+    }
 }
 
 /// What becomes of tasks.
@@ -112,6 +123,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::model::managed_file::FileKind;
 
     fn step(name: &str, action: Action, version: Option<u64>) -> Step {
         let (service, fields, tasks) = (name.to_owned(), Vec::new(), Tasks::default());
@@ -139,7 +151,13 @@ mod tests {
             step("cache", Action::Unchanged, Some(1)),
             step("old", Action::LeftOver, Some(2)),
         ];
-        let shown = plan(&Plan { project: "shop".to_owned(), services });
+        let file =
+            |kind, name: &str, action, version| FileStep { kind, name: name.to_owned(), action, version };
+        let files = vec![
+            file(FileKind::Secret, "shop_db", Action::Change, Some(4)),
+            file(FileKind::Config, "shop_site", Action::Create, None),
+        ];
+        let shown = plan(&Plan { project: "shop".to_owned(), services, files });
         expect![[r#"
             create     shop-db     1 task
                          Task.Image  postgres:16
@@ -150,6 +168,8 @@ mod tests {
                          Task.Timeout  5s → (none)
             unchanged  shop-cache  version 1
             left over  shop-old    version 2; is not in the files; --prune removes it
+            change     secret shop_db  version 4; its contents differ, and are not shown
+            create     config shop_site
             project shop: 1 to create, 1 to change, 1 unchanged, 1 left over (--prune removes them)"#]]
         .assert_eq(&shown);
     }

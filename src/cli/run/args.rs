@@ -12,6 +12,7 @@ use crate::cli::values::{self, Publish};
 use crate::model::id::NodeName;
 use crate::model::placement::Constraint;
 use crate::model::spec::{Failover, PullPolicy, RestartPolicy};
+use crate::wire::file_ref::FileRefInput;
 use crate::wire::placement::Preference;
 use crate::wire::submission::MountInput;
 
@@ -90,6 +91,14 @@ pub(in crate::cli) struct SpecArgs {
     /// Mount a volume or a directory of the host: data:/var/lib/data, or /srv/www:/www:ro
     #[arg(short, long, value_name = "VOLUME", value_parser = values::volume)]
     pub(super) volume: Vec<MountInput>,
+
+    /// Give it a secret as a file: NAME, or NAME:TARGET; in /run/secrets unless TARGET is absolute
+    #[arg(long, value_name = "NAME[:TARGET]", value_parser = values::file)]
+    pub(super) secret: Vec<FileRefInput>,
+
+    /// Give it a config as a file: NAME, or NAME:TARGET; in / unless TARGET is absolute
+    #[arg(long, value_name = "NAME[:TARGET]", value_parser = values::file)]
+    pub(super) config: Vec<FileRefInput>,
 
     /// Set a label of the container
     #[arg(short, long, value_name = "KEY=VALUE", value_parser = values::label)]

@@ -63,6 +63,8 @@ pub(in crate::cli) fn task(args: SpecArgs, environment: &Environment) -> Result<
         pull_policy: args.pull,
         failover: args.life.failover,
         mounts: some_of(args.volume),
+        secrets: some_of(args.secret),
+        configs: some_of(args.config),
         placement: placement(args.placement),
         labels: Some(args.label.into_iter().collect()).filter(|labels: &BTreeMap<_, _>| !labels.is_empty()),
         ..TaskInput::default()

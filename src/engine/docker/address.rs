@@ -56,6 +56,11 @@ impl DockerEnv {
         Ok(address)
     }
 
+    /// Whether the engine is sure to be on this machine: it is spoken to over a Unix socket.
+    pub fn is_here(&self) -> bool {
+        matches!(self.address(), Ok(Address::Unix(_)))
+    }
+
     /// The prefix of every path that pins the version of the API: `/v1.41`, or nothing.
     pub(super) fn api_prefix(&self) -> Result<String, InvalidAddress> {
         let Some(version) = set(self.api_version.as_ref()) else { return Ok(String::new()) };

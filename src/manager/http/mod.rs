@@ -1,7 +1,9 @@
 //! The manager's HTTP API: every route, and what each kind of trouble is answered with.
 
 pub mod authority;
+pub mod configs;
 pub mod events;
+pub mod files;
 pub mod gate;
 pub mod join;
 pub mod logs;
@@ -9,6 +11,7 @@ pub mod nodes;
 pub mod readiness;
 pub mod rebalance;
 pub mod runs;
+pub mod secrets;
 pub mod services;
 pub mod state;
 pub mod tasks;
@@ -22,6 +25,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::files::NotGiven;
 use super::message::Refused;
 use super::{Manager, Trouble};
 use crate::plan::cluster::change::Refusal;
@@ -49,6 +53,15 @@ pub const ROUTES: &[&str] = &[
     "POST /services/{name}/rollout",
     "GET and POST /services/{name}/runs",
     "POST /services/{name}/schedule",
+    "GET and POST /secrets",
+    "GET and DELETE /secrets/{name}",
+    "POST /secrets/{name}/versions",
+    "POST /secrets/{name}/compare",
+    "GET and POST /configs",
+    "GET and DELETE /configs/{name}",
+    "GET /configs/{name}/data",
+    "POST /configs/{name}/versions",
+    "POST /configs/{name}/compare",
     "GET and POST /tokens",
     "DELETE /tokens/{id}",
     "POST /nodes/{name}/tasks",
@@ -92,6 +105,15 @@ pub fn router(manager: Manager) -> Router {
         .routes(routes!(services::steer))
         .routes(routes!(runs::list, runs::begin))
         .routes(routes!(runs::pace))
+        .routes(routes!(secrets::list, secrets::create))
+        .routes(routes!(secrets::get, secrets::remove))
+        .routes(routes!(secrets::update))
+        .routes(routes!(secrets::compare))
+        .routes(routes!(configs::list, configs::create))
+        .routes(routes!(configs::get, configs::remove))
+        .routes(routes!(configs::data))
+        .routes(routes!(configs::update))
+        .routes(routes!(configs::compare))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
         .routes(routes!(join::join))
@@ -104,6 +126,8 @@ pub fn router(manager: Manager) -> Router {
         .routes(routes!(readiness::ready))
         // Between manager and worker: not for people, and so not in the document.
         .route("/nodes/{name}/sync", axum::routing::post(nodes::sync))
+        .route("/nodes/{name}/secrets/{secret}/{version}", axum::routing::get(secrets::give))
+        .route("/nodes/{name}/configs/{config}/{version}", axum::routing::get(configs::give))
         .route("/nodes/{name}/streams/{id}", axum::routing::post(logs::fill))
         .route("/nodes/{name}/tasks/{id}", axum::routing::delete(tasks::stop_on))
         .with_state(manager.clone())
@@ -125,7 +149,9 @@ impl From<Trouble> for ApiError {
                 trust::registry::Refusal::NoSuchToken(_) => Self::not_found(message),
             },
             Trouble::Refused(Refused::OutOfSpace(_)) => Self::out_of_space(message),
-            Trouble::Refused(Refused::Store(_)) | Trouble::Stopping => Self::unavailable(message),
+            Trouble::Refused(Refused::Store(_) | Refused::Sealed(_)) | Trouble::Stopping => {
+                Self::unavailable(message)
+            }
         }
     }
 }
@@ -150,6 +176,8 @@ impl From<Refusal> for ApiError {
             | Refusal::NotByClock { .. }
             | Refusal::RunGoesOn { .. }
             | Refusal::NoVersionBefore(_)
+            | Refusal::FileExists(_)
+            | Refusal::FileInUse { .. }
             | Refusal::NothingToSteer(_) => Self::conflict(message),
             Refusal::ServiceChanged { .. } => Self::precondition_failed(message),
             Refusal::BadSpec(_) | Refusal::NeverFits(_) => Self::unprocessable(message),
@@ -157,6 +185,9 @@ impl From<Refusal> for ApiError {
             Refusal::UnknownTask(_)
             | Refusal::UnknownNode(_)
             | Refusal::UnknownService(_)
+            | Refusal::UnknownFile(_)
+            | Refusal::UnknownFileVersion { .. }
+            | Refusal::NotAssigned { .. }
             | Refusal::UnknownVersion { .. } => Self::not_found(message),
         }
     }
@@ -166,6 +197,22 @@ impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         tracing::warn!("a read failed: {error}");
         Self::unavailable(error.to_string())
+    }
+}
+
+impl From<trust::SealError> for ApiError {
+    fn from(error: trust::SealError) -> Self {
+        Self::unavailable(sentence(&error.to_string()))
+    }
+}
+
+impl From<NotGiven> for ApiError {
+    fn from(error: NotGiven) -> Self {
+        match error {
+            NotGiven::Trouble(trouble) => trouble.into(),
+            NotGiven::Store(error) => error.into(),
+            NotGiven::Seal(error) => error.into(),
+        }
     }
 }
 

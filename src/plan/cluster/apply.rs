@@ -18,7 +18,8 @@ impl Cluster {
             Change::Submit(_)
             | Change::Stop { .. }
             | Change::RemoveNode { .. }
-            | Change::Rebalance { .. } => true,
+            | Change::Rebalance { .. }
+            | Change::File(_) => true,
             _ => false,
         };
         if let Some(why) = self.safe_mode().filter(|_| of_user) {
@@ -52,6 +53,7 @@ impl Cluster {
             Change::Cancel { task } => Ok(self.cancel(*task, now)),
             Change::Lose { node, silent_seconds } => Ok(self.lose(node, *silent_seconds, now)),
             Change::Service(change) => self.change_service(change, now),
+            Change::File(change) => self.change_file(change),
             Change::Forget { task } => Ok(self.forget(*task)),
         }
     }
@@ -70,8 +72,9 @@ impl Cluster {
         if let Some(node) = submission.pinned.as_ref().filter(|node| !self.nodes.contains(node)) {
             return Err(Refusal::UnknownNode(node.clone()));
         }
-        let Submission { task, spec, pinned, at, .. } = submission;
-        let task = Task { seq: self.next_seq, ..Task::accepted(*task, spec.clone(), pinned.clone(), *at) };
+        let Submission { task, pinned, at, .. } = submission;
+        let spec = self.with_versions(&submission.spec)?;
+        let task = Task { seq: self.next_seq, ..Task::accepted(*task, spec, pinned.clone(), *at) };
         self.next_seq += 1;
         self.names.insert(name.clone(), task.id);
         self.fresh.insert((task.seq, task.id));

@@ -39,6 +39,7 @@ impl Cluster {
 
     fn set_service(&mut self, word: &Word, spec: &ServiceSpec) -> Result<Applied, Refusal> {
         let name = &word.service;
+        let spec = &self.service_with_versions(spec)?;
         self.may_have_ports(name, spec)?;
         if let Some(why) = self.never_fits(spec) {
             return Err(Refusal::NeverFits(why));
@@ -165,7 +166,7 @@ impl Cluster {
             let kept = service.versions.keys().copied().collect();
             return Err(Refusal::UnknownVersion { service: word.service.clone(), version: number, kept });
         };
-        let spec = version.spec.clone();
+        let spec = self.service_with_versions(&version.spec)?;
         if spec == service.wanted().spec {
             return Ok(Applied::Ignored);
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use super::file_change::{FileChange, Means, Put};
 pub use super::refusal::Refusal;
 pub use super::service_change::{Expected, Pace, ServiceChange, Steer, Word};
 use crate::model::decision::Reasoning;
@@ -135,6 +136,8 @@ pub enum Change {
     },
     /// Something about a service.
     Service(ServiceChange),
+    /// Something about a secret or a config.
+    File(FileChange),
     /// The planner lets go of a task that finished long ago.
     Forget {
         /// Which task.

@@ -5,6 +5,7 @@
 //! simulation does the same without a store.
 
 mod apply;
+mod apply_files;
 mod apply_moves;
 mod apply_nodes;
 mod apply_runs;
@@ -12,6 +13,8 @@ mod apply_service_tasks;
 mod apply_services;
 pub mod change;
 mod delta;
+mod file_change;
+mod files;
 mod history;
 mod member;
 mod members;
@@ -32,6 +35,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 pub use self::delta::Delta;
+use self::files::Files;
+pub use self::files::{FileUser, Using};
 pub use self::member::Member;
 use self::members::Members;
 use self::rebalance::Rebalance;
@@ -41,6 +46,7 @@ pub use self::standing::ServiceStanding;
 use super::schedule::Pass;
 use crate::model::epoch::Epoch;
 use crate::model::id::{ClusterId, InstanceId, NodeName, RequestId, TaskId};
+use crate::model::managed_file::{FileKey, ManagedFile};
 use crate::model::node::{Node, SchedulerKind};
 use crate::model::service::{Service, ServiceName};
 use crate::model::state::State;
@@ -69,6 +75,8 @@ pub struct Cluster {
     tasks: BTreeMap<TaskId, Task>,
     nodes: Members,
     services: Services,
+    /// Secrets and configs, without what is in them.
+    files: Files,
     /// Tasks that are there and cannot be read: nothing is done about them.
     unreadable: BTreeSet<TaskId>,
     /// Names of live tasks, and of those that cannot be read.
@@ -119,6 +127,10 @@ pub struct Dirty {
     pub pruned_runs: BTreeSet<(ServiceName, u32)>,
     /// Services to forget, with all their versions and runs.
     pub dropped: BTreeSet<ServiceName>,
+    /// Secrets and configs to write.
+    pub files: BTreeSet<FileKey>,
+    /// Versions of secrets and configs to forget.
+    pub file_pruned: BTreeSet<(FileKey, u64)>,
     /// The epoch that takes the place of all that were.
     pub accepted: Option<Epoch>,
 }
@@ -138,6 +150,7 @@ impl Cluster {
             tasks: BTreeMap::new(),
             nodes: Members::default(),
             services: Services::new(start.unreadable_services, start.epoch),
+            files: start.files.into_iter().map(|file| (file.key.clone(), file)).collect(),
             unreadable: start.unreadable.iter().map(|(id, _)| *id).collect(),
             names: start.unreadable.into_iter().map(|(id, name)| (name, id)).collect(),
             requests_of: start.requests.iter().map(|(id, task, _)| (*task, *id)).collect(),
@@ -308,6 +321,8 @@ pub struct Restored {
     pub services: Vec<Service>,
     /// Every service that cannot be read.
     pub unreadable_services: Vec<ServiceName>,
+    /// Every secret and config, and those that were removed.
+    pub files: Vec<ManagedFile>,
     /// Moves that an operator's rebalance may still begin.
     pub rebalance: u32,
     /// Every accepted request: its task and the digest of what was asked.

@@ -1,6 +1,7 @@
 //! Why a user's change of the cluster cannot be made.
 
 use crate::model::id::{NodeName, RequestId, TaskId};
+use crate::model::managed_file::FileKey;
 use crate::model::port::Port;
 use crate::model::service::ServiceName;
 
@@ -157,6 +158,41 @@ pub enum Refusal {
     /// It has only one version.
     #[error("{0} has no version before this one to bring back")]
     NoVersionBefore(ServiceName),
+    /// There is no such secret or config.
+    #[error("there is no {kind} called {name}; `orc {kind} ls` lists them", kind = .0.kind, name = .0.name)]
+    UnknownFile(FileKey),
+    /// There is no such version of it.
+    #[error("{key} has no version {version}")]
+    UnknownFileVersion {
+        /// Of which.
+        key: FileKey,
+        /// The version.
+        version: u64,
+    },
+    /// A worker asks for what no task on its node names.
+    #[error("no task that is to run on {node} names version {version} of {key}")]
+    NotAssigned {
+        /// Whose worker.
+        node: NodeName,
+        /// For which.
+        key: FileKey,
+        /// The version.
+        version: u64,
+    },
+    /// There is one of that name, and something else is in it.
+    #[error(
+        "{key} is there already, and has other contents: `orc {kind} update` makes a new version of it, or choose another name",
+        key = .0, kind = .0.kind
+    )]
+    FileExists(FileKey),
+    /// It is in use.
+    #[error("{key} is in use by {by}: take it out there first")]
+    FileInUse {
+        /// Which.
+        key: FileKey,
+        /// By whom, in words.
+        by: String,
+    },
     /// A field's value is not possible.
     #[error("{0}")]
     BadSpec(String),

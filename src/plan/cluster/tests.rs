@@ -1,5 +1,6 @@
 //! What a manager decides and what each change means, case by case.
 
+mod files;
 mod moves;
 mod readiness;
 mod safe_mode;
@@ -53,6 +54,7 @@ impl World {
         let empty = Restored {
             services: Vec::new(),
             unreadable_services: Vec::new(),
+            files: Vec::new(),
             id: ClusterId::MIN,
             epoch: 1,
             revision: 0,
@@ -329,6 +331,7 @@ fn a_manager_that_starts_grants_every_node_a_whole_lease() {
     let start = Restored {
         services: Vec::new(),
         unreadable_services: Vec::new(),
+        files: Vec::new(),
         id: ClusterId::MIN,
         epoch: 2,
         revision: 0,
@@ -421,6 +424,7 @@ fn a_date_that_is_set_makes_nothing_old_and_a_manager_that_was_away_did_not_wait
     let restored = Restored {
         services: Vec::new(),
         unreadable_services: Vec::new(),
+        files: Vec::new(),
         id: cluster.id,
         epoch: cluster.epoch + 1,
         revision: cluster.revision(),

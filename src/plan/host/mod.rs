@@ -7,6 +7,7 @@
 
 pub mod action;
 pub mod call;
+mod files;
 mod health;
 pub mod hint;
 pub mod images;

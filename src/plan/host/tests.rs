@@ -1,6 +1,7 @@
 //! What a worker decides, case by case: each test plays engine and manager by hand.
 
 mod endings;
+mod files;
 mod health;
 mod manager;
 mod networks;

@@ -9,6 +9,7 @@ use crate::model::access::{Admission, Token};
 use crate::model::decision::Decision;
 use crate::model::epoch::Epoch;
 use crate::model::id::{NodeName, TaskId};
+use crate::model::managed_file::{AtRest, FileKey, FileVersion, ManagedFile};
 use crate::model::node::Node;
 use crate::model::request::Request;
 use crate::model::service::{Run, Service, ServiceName, Version};
@@ -18,6 +19,7 @@ use crate::store::insert::{Parameter, Statement, rows};
 use super::access_row::{self, AdmissionRow, TokenRow};
 use super::decision_row::{self, DecisionRow};
 use super::event_row::{self, ManagerEventRow, StoredEvent};
+use super::file_row::{self, FileRow};
 use super::node_row::{self, NodeRow};
 use super::request_row::{self, RequestRow};
 use super::run_row::{self, RunRow};
@@ -59,6 +61,12 @@ pub struct Batch {
     pub pruned_runs: Vec<(ServiceName, u32)>,
     /// Services to forget, with their versions and runs: before any is written.
     pub dropped: Vec<ServiceName>,
+    /// Whole secrets and configs, new or changed, beside their versions.
+    pub files: Vec<ManagedFile>,
+    /// New versions of secrets and configs that are there, or among these.
+    pub file_versions: Vec<(FileKey, FileVersion, AtRest)>,
+    /// Versions of secrets and configs to forget: before any is written.
+    pub file_pruned: Vec<(FileKey, u64)>,
     /// What was decided about tasks that are there, or among these. Of each task the last ten are kept.
     pub decisions: Vec<Decision>,
     /// What happened.
@@ -81,6 +89,8 @@ impl Batch {
             && self.services.is_empty()
             && self.runs.is_empty()
             && self.dropped.is_empty()
+            && self.files.is_empty()
+            && self.file_pruned.is_empty()
             && self.events.is_empty()
             && self.requests.is_empty()
             && self.tokens.is_empty()
@@ -105,6 +115,7 @@ impl Batch {
         statements.extend(rows(PRUNE_VERSIONS, &self.pruned));
         statements.extend(run_row::UPSERT.all(&all(&self.runs, |(service, run)| RunRow::new(service, run))));
         statements.extend(rows(PRUNE_RUNS, &self.pruned_runs));
+        statements.extend(self.of_files());
         statements.extend(request_row::INSERT.all(&all(&self.requests, RequestRow::from)));
         statements.extend(decision_row::INSERT.all(&all(&self.decisions, DecisionRow::from)));
         statements.extend(event_row::INSERT.all(&all(&self.events, ManagerEventRow::from)));
@@ -112,6 +123,15 @@ impl Batch {
         statements.extend(rows(access_row::UPSERT_ADMISSIONS, &all(&self.admissions, AdmissionRow::from)));
         statements.extend(self.accepted.iter().flat_map(accept));
         statements.push(self.counts());
+        statements
+    }
+
+    fn of_files(&self) -> Vec<Statement> {
+        let gone = all(&self.file_pruned, |(key, version)| (key.kind.word(), key.name.as_str(), *version));
+        let mut statements: Vec<Statement> = rows(file_row::FORGET_VERSIONS, &gone).into_iter().collect();
+        statements.extend(file_row::UPSERT.all(&all(&self.files, FileRow::from)));
+        let made = self.file_versions.iter();
+        statements.extend(made.map(|(key, version, contents)| file_row::insert(key, version, contents)));
         statements
     }
 

@@ -7,6 +7,7 @@ mod decision_row;
 mod event_row;
 #[cfg(test)]
 mod faults;
+mod file_row;
 mod node_row;
 mod reader;
 mod request_row;
@@ -26,6 +27,7 @@ use sqlx::{FromRow, SqlitePool};
 use crate::model::access::{Admission, Token};
 use crate::model::epoch::Epoch;
 use crate::model::id::{ClusterId, InstanceId, RequestId, TaskId};
+use crate::model::managed_file::ManagedFile;
 use crate::model::node::Node;
 use crate::model::service::Service;
 use crate::model::task::Task;
@@ -41,6 +43,7 @@ use super::scan::{Unreadable, scan};
 use access_row::{AdmissionRow, TokenRow};
 pub use batch::Batch;
 pub use event_row::StoredEvent;
+use file_row::FileRow;
 use node_row::NodeRow;
 pub use reader::{ManagerReader, TaskFilter};
 use run_row::RunRow;
@@ -88,6 +91,12 @@ pub struct ManagerState {
     pub services: Vec<Service>,
     /// Services that must be left alone. Their names are still taken.
     pub unreadable_services: Vec<Unreadable>,
+    /// Every secret and config with its versions, by kind and name.
+    pub files: Vec<ManagedFile>,
+    /// The keys that secrets are sealed by, as far as there are secrets.
+    pub seals: Vec<String>,
+    /// Secrets and configs, or versions of them, that cannot be read: as good as not there.
+    pub unreadable_files: Vec<Unreadable>,
     /// Every request that was answered, its task, and the digest of what it asked.
     pub requests: Vec<(RequestId, TaskId, String)>,
     /// Every token that was given out and can be read; one that cannot is as good as none.
@@ -209,6 +218,11 @@ async fn read_state(database: &mut Database) -> Result<ManagerState, Error> {
     let parts = [versions.unreadable, runs.unreadable].concat();
     let (services, broken) = assemble(services.items, versions.items, runs.items, &parts);
     let services_unreadable = damaged.into_iter().chain(broken).collect();
+    let files = "SELECT rowid AS row, * FROM files WHERE rowid > ?1 ORDER BY rowid LIMIT ?2";
+    let files = scan::<FileRow>(connection, files).await.map_err(failed)?;
+    let versions = scan::<file_row::VersionRow>(connection, file_row::VERSIONS).await.map_err(failed)?;
+    let unreadable_files = files.unreadable.into_iter().chain(versions.unreadable).collect();
+    let (files, seals) = file_row::assemble(files.items, versions.items);
     let requests: Vec<(String, String, String)> = sqlx::query_as("SELECT id, task, digest FROM requests")
         .fetch_all(&mut *connection)
         .await
@@ -237,6 +251,9 @@ async fn read_state(database: &mut Database) -> Result<ManagerState, Error> {
         nodes: nodes.items,
         unreadable_services: services_unreadable,
         services,
+        files,
+        seals,
+        unreadable_files,
         // One that cannot be read can only be asked for by an identifier that nobody has.
         requests: requests
             .into_iter()

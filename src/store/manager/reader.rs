@@ -10,6 +10,7 @@ use sqlx::{QueryBuilder, SqlitePool};
 use crate::model::decision::Decision;
 use crate::model::event::EventKind;
 use crate::model::id::{NodeName, RequestId, TaskId};
+use crate::model::managed_file::{AtRest, FileKey};
 use crate::model::request::Request;
 use crate::model::service::ServiceName;
 use crate::model::state::State;
@@ -20,6 +21,7 @@ use crate::store::scan::{Page, Stored, decode, number, page};
 
 use super::decision_row::DecisionRow;
 use super::event_row::{ManagerEventRow, StoredEvent};
+use super::file_row::ContentsRow;
 use super::request_row::RequestRow;
 use super::task_row::TaskRow;
 
@@ -62,6 +64,15 @@ impl ManagerReader {
     pub async fn request(&self, id: RequestId) -> Result<Option<Request>, Error> {
         let query = sqlx::query("SELECT * FROM requests WHERE id = ?1").bind(id.to_string());
         self.one::<RequestRow>(query.fetch_optional(&self.pool).await)
+    }
+
+    /// What is in a version of a secret or a config, as it is kept.
+    pub async fn contents(&self, key: &FileKey, version: u64) -> Result<Option<AtRest>, Error> {
+        let query = sqlx::query(
+            "SELECT sealed_by, contents FROM file_versions WHERE kind = ?1 AND name = ?2 AND version = ?3",
+        );
+        let query = query.bind(key.kind.word()).bind(key.name.as_str()).bind(number(version));
+        self.one::<ContentsRow>(query.fetch_optional(&self.pool).await)
     }
 
     /// Up to `limit` tasks whose `seq` is above `after`.

@@ -1,5 +1,6 @@
 //! Every method of the manager's store and every rule of its schema, on real files.
 
+mod files;
 mod services;
 
 use std::collections::BTreeMap;

@@ -31,9 +31,9 @@ async fn bad_files_are_refused_with_line_and_column_and_nothing_changes() {
         ),
         (
             format!(
-                "services:\n  a: {good}\n  b: {{image: x, secrets: [s]}}\nsecrets: {{s: {{environment: HOME}}}}\n"
+                "services:\n  a: {good}\n  b: {{image: x, secrets: [{{source: s, uid: root}}]}}\nsecrets: {{s: {{environment: HOME}}}}\n"
             ),
-            "compose.yaml:3:17: services.b.secrets is refused: ",
+            "services.b.secrets[0] is refused: `uid` is a number there",
         ),
         (
             format!("services:\n  a: {good}\n  b: {{image: x, privileged: true, network_mode: host}}\n"),

@@ -157,17 +157,21 @@ impl RawDocker {
         self.api.start_container(id, None::<query::StartContainerOptions>).await.unwrap();
     }
 
-    /// Runs a program in a running container to its end.
-    pub(crate) async fn exec(&self, id: &str, command: &[&str]) {
+    /// Runs a program in a running container to its end, which has to be 0; what it wrote to its standard output.
+    pub(crate) async fn exec(&self, id: &str, command: &[&str]) -> String {
         let cmd = Some(command.iter().map(|word| (*word).to_owned()).collect());
         let config = ExecConfig { cmd, attach_stdout: Some(true), ..ExecConfig::default() };
         let exec = self.api.create_exec(id, config).await.unwrap().id;
         let started = self.api.start_exec(&exec, None::<StartExecOptions>).await.unwrap();
+        let mut written = Vec::new();
         if let StartExecResults::Attached { mut output, .. } = started {
-            while output.next().await.is_some() {}
+            while let Some(piece) = output.next().await {
+                written.extend(piece.unwrap().into_bytes());
+            }
         }
         let code = self.api.inspect_exec(&exec).await.unwrap().exit_code;
         assert_eq!(code, Some(0), "{command:?} in {id}");
+        String::from_utf8_lossy(&written).into_owned()
     }
 }
 

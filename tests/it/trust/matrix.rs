@@ -260,6 +260,7 @@ fn fate_of(status: u16) -> Fate {
 /// A path of this route, with things in it that are not there; events end.
 fn path_of(route: &str) -> String {
     let path = route.replace("{name}", "box-1").replace("{id}", "0193e4a0-0000-7000-8000-000000000000");
+    let path = path.replace("{secret}", "key").replace("{config}", "site").replace("{version}", "1");
     if route == "/events" { format!("{path}?follow=false") } else { path }
 }
 
@@ -345,6 +346,21 @@ fn the_table_says_what_was_decided() {
         GET /services/{name}/runs: Role(Read)
         POST /services/{name}/runs: Role(Operate)
         POST /services/{name}/schedule: Role(Operate)
+        GET /secrets: Role(Read)
+        POST /secrets: Role(Operate)
+        GET /secrets/{name}: Role(Read)
+        DELETE /secrets/{name}: Role(Operate)
+        POST /secrets/{name}/versions: Role(Operate)
+        POST /secrets/{name}/compare: Role(Operate)
+        GET /configs: Role(Read)
+        POST /configs: Role(Operate)
+        GET /configs/{name}: Role(Read)
+        DELETE /configs/{name}: Role(Operate)
+        GET /configs/{name}/data: Role(Read)
+        POST /configs/{name}/versions: Role(Operate)
+        POST /configs/{name}/compare: Role(Operate)
+        GET /nodes/{name}/secrets/{secret}/{version}: Node
+        GET /nodes/{name}/configs/{config}/{version}: Node
         POST /nodes/{name}/tasks: NodeOr(Operate)
         DELETE /nodes/{name}/tasks/{id}: NodeOr(Operate)
         POST /nodes/{name}/sync: Node

@@ -68,6 +68,7 @@ fn cluster(scheduler: SchedulerKind, nodes: &[&str], tasks: &[(&str, Value)]) ->
     let restored = Restored {
         services: Vec::new(),
         unreadable_services: Vec::new(),
+        files: Vec::new(),
         id: ClusterId::MIN,
         epoch: 1,
         revision: tasks.len() as u64,
@@ -345,6 +346,7 @@ fn it_goes_on_after_a_restart_of_the_manager_and_the_number_of_moves_is_kept() {
     let restored = Restored {
         services: Vec::new(),
         unreadable_services: Vec::new(),
+        files: Vec::new(),
         id: former.id,
         epoch: 2,
         revision: former.revision(),

@@ -96,6 +96,7 @@ fn begin_anew(world: &mut World, given: Duration) {
     let restored = Restored {
         services: Vec::new(),
         unreadable_services: Vec::new(),
+        files: Vec::new(),
         id: cluster.id,
         epoch: cluster.epoch + 1,
         revision: cluster.revision(),

@@ -67,6 +67,7 @@ impl World {
             unreadable: Vec::new(),
             services: Vec::new(),
             unreadable_services: Vec::new(),
+            files: Vec::new(),
         };
         self.wait(3_600);
         self.cluster = Cluster::restore(restored, SchedulerKind::Roundrobin, self.now);

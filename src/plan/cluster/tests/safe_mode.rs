@@ -42,6 +42,7 @@ fn with_epochs(epochs: &[Epoch], revision: u64) -> World {
     let restored = Restored {
         services: Vec::new(),
         unreadable_services: Vec::new(),
+        files: Vec::new(),
         id: ClusterId::MIN,
         epoch: epochs.last().unwrap().number,
         epochs: epochs.to_vec(),

@@ -136,6 +136,7 @@ impl World {
         let restored = Restored {
             services: cluster.services().cloned().collect(),
             unreadable_services: Vec::new(),
+            files: Vec::new(),
             id: cluster.id,
             epoch: cluster.epoch + 1,
             revision: cluster.revision(),
