@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::fingerprint::fingerprint;
+use super::managed_file::{FileKey, FileKind, FileRef};
 use super::options;
 pub use super::options::{ContainerOptions, LogConfig, TmpfsOptions, Ulimit};
-use super::managed_file::{FileKey, FileKind, FileRef};
 use super::placement::Placement;
 pub use super::port::{HostPort, Port, Protocol};
 pub use super::probe::{HealthCheck, Probe};

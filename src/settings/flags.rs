@@ -5,7 +5,8 @@ use clap::Args;
 use super::source::Setting;
 use super::{
     ADVERTISE, BIND_MOUNTS, CAPABILITIES, DATA_DIR, DOCKER_HOST, LEASE, LOCAL_ACCESS, MANAGER_HOST,
-    MANAGER_PORT, NODE_LABELS, NODE_NAME, RETENTION, SCHEDULER, SECRETS_DIR, WORKER_HOST, WORKER_PORT, WORKERS,
+    MANAGER_PORT, NODE_LABELS, NODE_NAME, RETENTION, SCHEDULER, SECRETS_DIR, WORKER_HOST, WORKER_PORT,
+    WORKERS,
 };
 
 /// What the command line says of the settings. Values are read by [`super::Settings::load`], which says where a

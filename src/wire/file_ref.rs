@@ -150,13 +150,13 @@ impl TaskInput {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::policy::Policy;
     use crate::wire::strict;
-    use crate::wire::submission::BindRoots;
 
     fn task(fields: &str) -> Result<(Vec<FileRef>, Vec<FileRef>), String> {
         let json = format!(r#"{{"Name":"web","Image":"i",{fields}}}"#);
         let input: TaskInput = strict::decode(json.as_bytes()).map_err(|error| error.to_string())?;
-        input.spec(&BindRoots::default()).map(|spec| (spec.secrets, spec.configs))
+        input.spec(&Policy::default()).map(|spec| (spec.secrets, spec.configs))
     }
 
     #[test]

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use super::duration::Duration;
-pub use super::mount::{MountInput, TmpfsOptions};
 use super::file_ref::FileRefInput;
+pub use super::mount::{MountInput, TmpfsOptions};
 use super::network::Network;
 use super::options::{LogConfig, Ulimit};
 use super::placement::Placement;

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::file_ref::FileRefInput;
 pub use super::mount::Mount;
 use super::network::Network;
 use super::options::{LogConfig, Options, Ulimit};
-use super::file_ref::FileRefInput;
 use super::placement::Placement;
 use super::probe::Probe;
 use super::submission::{Reserve, Restarts};

@@ -127,6 +127,7 @@ impl Files {
                 source: path.display().to_string(),
                 target: file.target.clone(),
                 read_only: true,
+                tmpfs_options: None,
             });
         }
         Ok(mounts)
