@@ -78,7 +78,8 @@ pub fn decide(job: &Job<'_>, now: Timestamp) -> Decision {
     let Some(written) = job.next else { return Decision { next, ..Decision::default() } };
     if written > now {
         // The clock was set back since: a little, and what it ran already is not run again; a lot, and it was wrong before.
-        let far = next.is_some_and(|next| next.until(written) > SET_BACK);
+        // It showed no less than the time before the written one, so how far it is from that tells which.
+        let far = job.line.next_after(now.after(SET_BACK)).is_some_and(|later| later < written);
         return Decision { next: if far { next } else { Some(written) }, ..Decision::default() };
     }
     let (due, forgotten) = due(job.line, written, now);
@@ -296,5 +297,14 @@ mod tests {
         let line = hourly();
         assert_eq!(decide(&job(&line, 120), at(30)).next, Some(at(120)));
         assert_eq!(decide(&job(&line, 60 * 24 * 365), at(30)).next, Some(at(60)));
+        // However seldom it runs: by a minute is little.
+        let daily = CronLine::parse("@daily", "").unwrap();
+        let today = daily.next_after(at(0)).unwrap();
+        let tomorrow = daily.next_after(today);
+        let a_minute_before = Timestamp::from_millis(today.millis() - 60_000);
+        let ran = Job { next: tomorrow, ..job(&daily, 0) };
+        assert_eq!(decide(&ran, a_minute_before).next, tomorrow);
+        let hours_before = Timestamp::from_millis(today.millis() - 4 * 3_600_000);
+        assert_eq!(decide(&ran, hours_before).next, Some(today));
     }
 }

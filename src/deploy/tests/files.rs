@@ -60,7 +60,7 @@ fn an_owner_by_name_and_a_name_that_cannot_be_are_refused_where_they_are_written
     let owner = translation(&SHOP.replace("'33'", "root"));
     let [note] = &owner.notes[..] else { panic!("{:#?}", owner.notes) };
     assert!(note.to_string().contains("services.web.secrets[1] is refused: `uid` is a number"), "{note}");
-    let name = translation(&SHOP.replace("shared-key", "-"));
+    let name = translation(&SHOP.replace("shared-key", "'-'"));
     let [note] = &name.notes[..] else { panic!("{:#?}", name.notes) };
     assert!(note.to_string().contains("secrets.key is refused"), "{note}");
 }
