@@ -119,7 +119,7 @@ impl Rules {
         self.pace.window().unwrap_or(STABLE)
     }
 
-    /// How long to wait before restart number `streak` in a row, from 0: as [`delay`] says, and never less than the task
+    /// How long to wait before restart number `streak` in a row, from 0: as `delay` says, and never less than the task
     /// does, which is lengthened by up to a quarter.
     pub fn delay(self, streak: u32, task: TaskId, attempt: u32) -> Duration {
         let usual = delay(streak, task, attempt);
