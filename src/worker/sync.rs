@@ -36,7 +36,7 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 const BEATS: u32 = 6;
 
 /// A question that hangs for so many heartbeats may be lost, with its connection. So there are four chances to a lease:
-/// where three packets of ten are lost, two are too few.
+/// where a quarter of all packets is lost, two are too few.
 const OVERDUE: f64 = 1.5;
 
 /// Questions that hang at a time when some are overdue.
