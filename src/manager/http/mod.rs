@@ -13,6 +13,7 @@ pub mod rebalance;
 pub mod runs;
 pub mod secrets;
 pub mod services;
+mod spoken;
 pub mod state;
 pub mod tasks;
 pub mod tokens;

@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Extension, State as Extract};
+use axum::extract::State as Extract;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::super::Manager;
-use super::gate::Principal;
-use super::services::{answer, expected, word};
+use super::spoken::Spoken;
 use crate::model::id::RequestId;
 use crate::model::service::ServiceName;
-use crate::plan::cluster::change::{Expected, Pace, ServiceChange};
+use crate::plan::cluster::change::{Pace, ServiceChange};
 use crate::serve::error::ErrorBody;
 use crate::serve::{ApiError, Id, Json, Query};
 use crate::wire::service::{PaceInput, Run, Service};
@@ -84,14 +83,10 @@ pub struct AskQuery {
     (status = 507, body = ErrorBody, description = "The disk is full"),
 ))]
 pub async fn begin(
-    Extract(manager): Extract<Arc<Manager>>,
-    Extension(principal): Extension<Principal>,
-    Id(name): Id<ServiceName>,
+    spoken: Spoken,
     Query(AskQuery { id }): Query<AskQuery>,
-    headers: HeaderMap,
 ) -> Result<(StatusCode, axum::Json<Run>), ApiError> {
-    let expected = expected(&headers)?.unwrap_or(Expected::Anything);
-    let word = word(&manager, &principal, name, expected);
+    let Spoken { manager, word } = spoken;
     let run = manager.run_service(word, id.unwrap_or_else(RequestId::generate)).await?;
     Ok((StatusCode::CREATED, axum::Json(run)))
 }
@@ -110,13 +105,7 @@ pub async fn begin(
     (status = 415, body = ErrorBody),
     (status = 422, body = ErrorBody),
 ))]
-pub async fn pace(
-    Extract(manager): Extract<Arc<Manager>>,
-    Extension(principal): Extension<Principal>,
-    Id(name): Id<ServiceName>,
-    headers: HeaderMap,
-    Json(input): Json<PaceInput>,
-) -> Result<Response, ApiError> {
+pub async fn pace(spoken: Spoken, Json(input): Json<PaceInput>) -> Result<Response, ApiError> {
     let how = match input.action.as_str() {
         "suspend" => Pace::Suspend,
         "resume" => Pace::Resume,
@@ -127,8 +116,5 @@ pub async fn pace(
             )));
         }
     };
-    let expected = expected(&headers)?.unwrap_or(Expected::Anything);
-    let word = word(&manager, &principal, name.clone(), expected);
-    manager.change_service(ServiceChange::Pace { word, how }).await?;
-    answer(&manager, name, StatusCode::OK).await
+    spoken.change(|word| ServiceChange::Pace { word, how }).await
 }

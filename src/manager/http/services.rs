@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Extension, State as Extract};
-use axum::http::header::{ETAG, IF_MATCH, IF_NONE_MATCH};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use serde::Deserialize;
 
 use super::super::message::Refused;
 use super::super::{Manager, Trouble};
 use super::gate::Principal;
+use super::spoken::{Spoken, answer, expected, word};
 use crate::model::service::ServiceName;
 use crate::plan::cluster::change::{Expected, Refusal, ServiceChange, Steer, Word};
 use crate::serve::error::ErrorBody;
@@ -106,15 +106,8 @@ pub async fn replace(
     (status = 404, body = ErrorBody, description = "There is no such service"),
     (status = 412, body = ErrorBody, description = "Another version was made meanwhile"),
 ))]
-pub async fn remove(
-    Extract(manager): Extract<Arc<Manager>>,
-    Extension(principal): Extension<Principal>,
-    Id(name): Id<ServiceName>,
-    headers: HeaderMap,
-) -> Result<StatusCode, ApiError> {
-    let expected = expected(&headers)?.unwrap_or(Expected::Anything);
-    let word = word(&manager, &principal, name, expected);
-    manager.change_service(ServiceChange::Remove { word }).await?;
+pub async fn remove(spoken: Spoken) -> Result<StatusCode, ApiError> {
+    spoken.manager.change_service(ServiceChange::Remove { word: spoken.word }).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -182,18 +175,9 @@ pub async fn endpoints(
     (status = 415, body = ErrorBody),
     (status = 422, body = ErrorBody),
 ))]
-pub async fn scale(
-    Extract(manager): Extract<Arc<Manager>>,
-    Extension(principal): Extension<Principal>,
-    Id(name): Id<ServiceName>,
-    headers: HeaderMap,
-    Json(input): Json<ScaleInput>,
-) -> Result<Response, ApiError> {
+pub async fn scale(spoken: Spoken, Json(input): Json<ScaleInput>) -> Result<Response, ApiError> {
     let replicas = input.checked().map_err(ApiError::unprocessable)?;
-    let expected = expected(&headers)?.unwrap_or(Expected::Anything);
-    let word = word(&manager, &principal, name.clone(), expected);
-    manager.change_service(ServiceChange::Scale { word, replicas }).await?;
-    answer(&manager, name, StatusCode::OK).await
+    spoken.change(|word| ServiceChange::Scale { word, replicas }).await
 }
 
 /// Which version comes back.
@@ -215,17 +199,8 @@ pub struct Rollback {
     (status = 409, body = ErrorBody, description = "It has no version before this one, or is being removed"),
     (status = 412, body = ErrorBody, description = "Another version was made meanwhile"),
 ))]
-pub async fn rollback(
-    Extract(manager): Extract<Arc<Manager>>,
-    Extension(principal): Extension<Principal>,
-    Id(name): Id<ServiceName>,
-    Query(Rollback { to }): Query<Rollback>,
-    headers: HeaderMap,
-) -> Result<Response, ApiError> {
-    let expected = expected(&headers)?.unwrap_or(Expected::Anything);
-    let word = word(&manager, &principal, name.clone(), expected);
-    manager.change_service(ServiceChange::Restore { word, version: to }).await?;
-    answer(&manager, name, StatusCode::OK).await
+pub async fn rollback(spoken: Spoken, Query(Rollback { to }): Query<Rollback>) -> Result<Response, ApiError> {
+    spoken.change(|word| ServiceChange::Restore { word, version: to }).await
 }
 
 /// Says how a rollout goes on.
@@ -242,13 +217,7 @@ pub async fn rollback(
     (status = 415, body = ErrorBody),
     (status = 422, body = ErrorBody),
 ))]
-pub async fn steer(
-    Extract(manager): Extract<Arc<Manager>>,
-    Extension(principal): Extension<Principal>,
-    Id(name): Id<ServiceName>,
-    headers: HeaderMap,
-    Json(input): Json<SteerInput>,
-) -> Result<Response, ApiError> {
+pub async fn steer(spoken: Spoken, Json(input): Json<SteerInput>) -> Result<Response, ApiError> {
     let how = match input.action.as_str() {
         "pause" => Steer::Pause,
         "resume" => Steer::Resume,
@@ -260,70 +229,11 @@ pub async fn steer(
             )));
         }
     };
-    let expected = expected(&headers)?.unwrap_or(Expected::Anything);
-    let word = word(&manager, &principal, name.clone(), expected);
-    manager.change_service(ServiceChange::Steer { word, how }).await?;
-    answer(&manager, name, StatusCode::OK).await
+    spoken.change(|word| ServiceChange::Steer { word, how }).await
 }
 
 async fn set(manager: &Manager, word: Word, input: &ServiceInput) -> Result<(), Trouble> {
     let spec = input.spec(&word.service, &manager.policy);
     let spec = Box::new(spec.map_err(|problem| Trouble::Refused(Refused::Rule(Refusal::BadSpec(problem))))?);
     manager.change_service(ServiceChange::Set { word, spec }).await
-}
-
-pub(super) async fn answer(
-    manager: &Manager,
-    name: ServiceName,
-    status: StatusCode,
-) -> Result<Response, ApiError> {
-    let service = manager.service(name).await?;
-    let etag = HeaderValue::from_str(&format!("\"{}\"", service.version)).ok();
-    let headers: HeaderMap = etag.into_iter().map(|etag| (ETAG, etag)).collect();
-    Ok((status, headers, axum::Json(service)).into_response())
-}
-
-pub(super) fn word(
-    manager: &Manager,
-    principal: &Principal,
-    service: ServiceName,
-    expected: Expected,
-) -> Word {
-    Word { service, expected, by: principal.in_words(), at: manager.clock.now().wall }
-}
-
-/// What the headers say that a service is before the change; `None` = nothing (RFC 9110, section 13.1).
-pub(super) fn expected(headers: &HeaderMap) -> Result<Option<Expected>, ApiError> {
-    if headers.get(IF_NONE_MATCH).is_some_and(|value| value == "*") {
-        return Ok(Some(Expected::Absent));
-    }
-    let Some(value) = headers.get(IF_MATCH) else { return Ok(None) };
-    let text = value.to_str().unwrap_or_default().trim();
-    if text == "*" {
-        return Ok(Some(Expected::Anything));
-    }
-    let number = text.trim_matches('"').parse().ok();
-    number.map(|number| Some(Expected::Version(number))).ok_or_else(|| {
-        ApiError::bad_request(format!(
-            "The header If-Match is {text:?}: a version belongs there, as the ETag of the service says it, such as \"7\"; * is any"
-        ))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_version_is_read_as_the_etag_says_it() {
-        let said = |name, value: &'static str| {
-            expected(&HeaderMap::from_iter([(name, HeaderValue::from_static(value))]))
-                .map_err(|error| error.status())
-        };
-        assert_eq!(said(IF_MATCH, "\"7\""), Ok(Some(Expected::Version(7))));
-        assert_eq!(said(IF_MATCH, "*"), Ok(Some(Expected::Anything)));
-        assert_eq!(said(IF_NONE_MATCH, "*"), Ok(Some(Expected::Absent)));
-        assert_eq!(said(IF_MATCH, "W/\"7\""), Err(StatusCode::BAD_REQUEST));
-        assert_eq!(expected(&HeaderMap::new()).unwrap(), None);
-    }
 }
