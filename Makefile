@@ -25,7 +25,7 @@ bench: ## Measure what README promises
 
 lint: ## Check format, clippy, documentation and scripts
 	cargo fmt --check
-	cargo clippy --locked --all-targets --test cluster -- -D warnings
+	cargo clippy --locked --all-targets --test cluster --test simulation -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items
 	scripts/lint.sh
 
