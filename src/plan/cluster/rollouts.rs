@@ -221,7 +221,8 @@ impl<'a> Look<'a> {
         let is_new = |task: &Task| task.membership.as_ref().is_some_and(|its| its.version == wanted);
         let failed = |(task, trial): &(&Task, &Trial)| {
             is_new(task)
-                && (task.state == State::Failed || condition(task, trial, true) == Some(Condition::Failed))
+                && (task.state == State::Failed
+                    || matches!(condition(task, trial, true), Some(Condition::Failed { .. })))
         };
         let first = self.tasks().find(failed).filter(|(task, _)| !task.message.is_empty());
         first.map_or_else(
@@ -266,8 +267,10 @@ fn condition(task: &Task, trial: &Trial, is_new: bool) -> Option<Condition> {
         (Desired::Stop, true, _) => return None,
         (Desired::Stop, false, _) if trial.is_out_of_reach(task) => return None,
         (Desired::Stop, false, _) => Condition::Leaving,
-        (Desired::Run, true, _) => Condition::Failed,
-        (Desired::Run, false, _) if is_new && trial.has_failed => Condition::Failed,
+        (Desired::Run, true, _) => Condition::Failed { is_ready: false },
+        (Desired::Run, false, ready) if is_new && trial.has_failed => {
+            Condition::Failed { is_ready: ready.is_some() }
+        }
         (Desired::Run, false, Some(since)) => Condition::Ready(since),
         (Desired::Run, false, None) => Condition::Starting(trial.since),
     })

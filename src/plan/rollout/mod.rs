@@ -74,7 +74,10 @@ pub enum Condition {
     /// It gets traffic, without a break since then.
     Ready(Moment),
     /// It has ended, or ended and begun anew, or was ready and is not any more, before it counted.
-    Failed,
+    Failed {
+        /// Whether it gets traffic all the same, as one does that has begun anew and is ready once more.
+        is_ready: bool,
+    },
     /// It was asked to stop.
     Leaving,
 }
@@ -249,7 +252,8 @@ impl Service<'_> {
 }
 
 impl Instance {
+    /// Whether it gets traffic.
     fn is_ready(&self) -> bool {
-        matches!(self.condition, Condition::Ready(_))
+        matches!(self.condition, Condition::Ready(_) | Condition::Failed { is_ready: true })
     }
 }

@@ -39,9 +39,9 @@ impl<'a> SlotView<'a> {
     ) -> Self {
         let (leaving, mut live): (Vec<_>, Vec<_>) =
             instances.into_iter().partition(|instance| instance.condition == Condition::Leaving);
-        // Ready ones first, then those that began first.
+        // The most useful first; of two of the same use, what began first.
         live.sort_by_key(|instance| {
-            (!instance.is_ready(), Some(instance.version) != service.stable, instance.task)
+            (uselessness(instance.condition), Some(instance.version) != service.stable, instance.task)
         });
         let (mut new, mut old): (Vec<_>, Vec<_>) =
             live.into_iter().partition(|instance| instance.version == service.wanted && !instance.must_leave);
@@ -51,12 +51,13 @@ impl<'a> SlotView<'a> {
         Self { slot, new, progress, old, surplus, leaving: leaving.len() }
     }
 
-    /// Stops what is one too many: twins, an old task whose successor counts, a new one that has failed; that one not while
-    /// the rollout is held, so that somebody can look at it.
+    /// Stops what is one too many: twins, but none that gets traffic before another does; an old task whose successor
+    /// counts; a new one that has failed, but not while the rollout is held, so that somebody can look at it.
     pub(super) fn tidy(&self, gate: Gate) -> Vec<Step> {
         let twins = self
             .surplus
             .iter()
+            .filter(|twin| !twin.is_ready() || self.is_ready())
             .map(|twin| Step::Stop { task: twin.task, why: format!("slot {} has another task", self.slot) });
         let replaced = self.old.filter(|_| self.progress == Progress::Proven).zip(self.new);
         let replaced = replaced.map(|(old, new)| Step::Stop {
@@ -119,8 +120,19 @@ fn progress(new: &Instance, service: &Service<'_>, now: Moment) -> Progress {
     match new.condition {
         Condition::Ready(since) if now.since(since) >= service.policy.monitor() => Progress::Proven,
         Condition::Starting(since) if now.since(since) < service.policy.deadline() => Progress::OnTrial,
-        Condition::Failed | Condition::Starting(_) if regardless => Progress::Proven,
-        Condition::Failed | Condition::Starting(_) => Progress::Failed,
+        Condition::Failed { .. } | Condition::Starting(_) if regardless => Progress::Proven,
+        Condition::Failed { .. } | Condition::Starting(_) => Progress::Failed,
         Condition::Ready(_) | Condition::Leaving => Progress::OnTrial,
+    }
+}
+
+/// How far a task is from being what its slot needs; 0 = it is that.
+fn uselessness(condition: Condition) -> u8 {
+    match condition {
+        Condition::Ready(_) => 0,
+        // It may still show that it works.
+        Condition::Starting(_) => 1,
+        Condition::Failed { is_ready: true } => 2,
+        Condition::Failed { is_ready: false } | Condition::Leaving => 3,
     }
 }

@@ -131,8 +131,9 @@ impl World {
 
     fn restart_what_is_stable(&mut self) {
         let (wanted, now) = (self.wanted, self.now);
-        let failed =
-            |instance: &&mut Instance| instance.version == wanted && instance.condition == Condition::Failed;
+        let failed = |instance: &&mut Instance| {
+            instance.version == wanted && matches!(instance.condition, Condition::Failed { .. })
+        };
         if self.stable == Some(wanted) {
             self.instances.iter_mut().filter(failed).for_each(|one| one.condition = Condition::Ready(now));
         }
@@ -140,7 +141,7 @@ impl World {
 
     fn fail(&mut self, version: u64) {
         for instance in self.instances.iter_mut().filter(|instance| instance.version == version) {
-            instance.condition = Condition::Failed;
+            instance.condition = Condition::Failed { is_ready: false };
         }
     }
 
@@ -305,6 +306,27 @@ fn stop_first_never_stops_a_good_task_while_others_are_missing() {
     assert_eq!(world.decide(), [], "the third slot is not ready yet");
 }
 
+/// As after a drain that is taken back: one that had to leave, has failed meanwhile and begun anew, beside its successor.
+#[test]
+fn of_twins_on_trial_the_one_with_traffic_stays_until_the_other_has_some() {
+    let mut world = World::rolling(1, policy(1, Order::StartFirst));
+    (world.instances, world.stable, world.gate) = (Vec::new(), None, Gate::Canary(1));
+    world.step();
+    world.start(slot(1), 2);
+    let [restarted, successor] = [world.instances[0].task, world.instances[1].task];
+    world.instances[0].condition = Condition::Failed { is_ready: true };
+    assert_eq!(world.decide(), [], "nobody else answers");
+    world.instances[1].condition = Condition::Ready(world.now);
+    let steps = world.decide();
+    assert!(matches!(&steps[..], [Step::Stop { task, .. }] if *task == restarted), "{steps:?}");
+    world.instances[1].condition = Condition::Failed { is_ready: false };
+    let steps = world.decide();
+    assert!(matches!(&steps[..], [Step::Fail { .. }]), "{steps:?}");
+    world.gate = Gate::Held;
+    let steps = world.decide();
+    assert!(matches!(&steps[..], [Step::Stop { task, .. }] if *task == successor), "{steps:?}");
+}
+
 /// What happens in a random history between two decisions.
 #[derive(Debug, Clone, Copy)]
 enum Happening {
@@ -359,7 +381,7 @@ impl World {
             }
             Happening::OneFails(number) => {
                 if let Some(at) = self.nth(number, starting) {
-                    self.instances[at].condition = Condition::Failed;
+                    self.instances[at].condition = Condition::Failed { is_ready: false };
                 }
             }
             Happening::OneHasLeft(number) => {
