@@ -233,14 +233,7 @@ impl World {
                 self.manager.frozen_until = self.manager.frozen_until.max(self.now + for_ms);
                 return Ok(self.manager.cluster.is_some());
             }
-            Op::WallJump { node, minutes } => {
-                let skew = minutes * 60_000;
-                match self.workers.get_mut(*node) {
-                    Some(worker) => worker.clocks.skew += skew,
-                    None => self.manager.clocks.skew += skew,
-                }
-                self.truth.note_wall_jump(*node);
-            }
+            Op::WallJump { node, minutes } => self.set_clock(*node, minutes * 60_000),
             _ => return Ok(false),
         }
         Ok(true)
@@ -290,6 +283,20 @@ impl World {
     }
 
     /// A machine goes down with all that is on it.
+    /// Sets the date of a node's machine, which is that of every worker there; past the last node comes the manager.
+    fn set_clock(&mut self, node: usize, skew: i64) {
+        let Some(engine) = self.workers.get(node).map(|worker| worker.engine) else {
+            self.manager.clocks.skew += skew;
+            return self.truth.note_wall_jump(node);
+        };
+        for node in 0..self.workers.len() {
+            if self.workers[node].engine == engine {
+                self.workers[node].clocks.skew += skew;
+                self.truth.note_wall_jump(node);
+            }
+        }
+    }
+
     fn power_fails(&mut self, engine: usize) -> Checked {
         self.engine_goes_down(engine, true)?;
         for node in 0..self.workers.len() {
