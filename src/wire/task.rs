@@ -7,8 +7,7 @@ use utoipa::ToSchema;
 
 use super::file_ref::FileRefInput;
 pub use super::mount::Mount;
-use super::network::Network;
-use super::options::{LogConfig, Options, Ulimit};
+use super::options::Options;
 use super::placement::Placement;
 use super::probe::Probe;
 use super::submission::{Reserve, Restarts};
@@ -122,45 +121,9 @@ pub struct Task {
     /// Whether it goes on or is restarted; null likewise.
     #[serde(default)]
     pub liveness: Option<Probe>,
-    /// Whether a small init is process 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub init: Option<bool>,
-    /// Whether its root file system cannot be written.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub readonly_rootfs: Option<bool>,
-    /// Its own name for itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hostname: Option<String>,
-    /// Capabilities that it is given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cap_add: Option<Vec<String>>,
-    /// Of the usual ones, those that it gives up.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cap_drop: Option<Vec<String>>,
-    /// Groups of its process beside the user's own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub group_add: Option<Vec<String>>,
-    /// Limits of each process.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ulimits: Option<Vec<Ulimit>>,
-    /// Processes and threads at once.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pids_limit: Option<i64>,
-    /// Bytes of /dev/shm.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub shm_size: Option<i64>,
-    /// Kernel parameters of its own namespaces.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sysctls: Option<BTreeMap<String, String>>,
-    /// Names that it knows without asking.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub extra_hosts: Option<Vec<String>>,
-    /// Where its output is kept.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub log_config: Option<LogConfig>,
-    /// The networks that it is in.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub networks: Option<Vec<Network>>,
+    /// What it asks of its container beside that.
+    #[serde(flatten)]
+    pub options: Options,
     /// What placement keeps for it on its node; left out where that is its limits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reserve: Option<Reserve>,
@@ -238,21 +201,6 @@ impl From<&TaskRow> for Task {
         let spec: &TaskSpec = &task.spec;
         let seen = &task.observed;
         let check = spec.health_check.as_ref();
-        let Options {
-            init,
-            readonly_rootfs,
-            hostname,
-            cap_add,
-            cap_drop,
-            group_add,
-            ulimits,
-            pids_limit,
-            shm_size,
-            sysctls,
-            extra_hosts,
-            log_config,
-            networks,
-        } = Options::from(spec.options());
         Self {
             id: task.id.to_string(),
             container_id: seen.container.as_ref().map(ToString::to_string).unwrap_or_default(),
@@ -293,19 +241,7 @@ impl From<&TaskRow> for Task {
             failover: spec.failover.word().to_owned(),
             readiness: spec.readiness.as_ref().map(Probe::from),
             liveness: spec.liveness.as_ref().map(Probe::from),
-            init,
-            readonly_rootfs,
-            hostname,
-            cap_add,
-            cap_drop,
-            group_add,
-            ulimits,
-            pids_limit,
-            shm_size,
-            sysctls,
-            extra_hosts,
-            log_config,
-            networks,
+            options: Options::from(spec.options()),
             reserve: spec.reserve.as_ref().map(Reserve::from),
             restarts: Some(Restarts::from(&spec.restarts)).filter(|pace| *pace != Restarts::default()),
             secrets: spec.secrets.iter().map(FileRefInput::from).collect(),

@@ -185,13 +185,22 @@ async fn the_document_names_every_field_that_can_be_sent() {
         ExitCode Health Ready ReadySince NotReady Message Service Slot";
     let orc = TestOrc::start().await;
     let document = orc.get("/openapi.json").await;
-    let fields = |schema: &str| {
-        let properties = &document["components"]["schemas"][schema]["properties"];
-        properties.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>()
-    };
+    let schemas = &document["components"]["schemas"];
+    let fields = |schema: &str| fields(schemas, &schemas[schema]);
     let read_only = READ_ONLY.split_whitespace().map(str::to_owned).collect();
     assert_eq!(fields("TaskInput"), &fields("Task") - &read_only);
     assert_eq!(fields("TaskEventInput"), fields("TaskEvent"));
+}
+
+/// The names of a schema's fields, with those of the schemas that it is made of.
+fn fields(schemas: &Value, schema: &Value) -> BTreeSet<String> {
+    let own = schema["properties"].as_object().into_iter().flat_map(|properties| properties.keys().cloned());
+    let parts = schema["allOf"].as_array().into_iter().flatten();
+    let part = |part: &Value| match part["$ref"].as_str().and_then(|path| path.rsplit('/').next()) {
+        Some(name) => fields(schemas, &schemas[name]),
+        None => fields(schemas, part),
+    };
+    own.chain(parts.flat_map(part)).collect()
 }
 
 #[tokio::test]
