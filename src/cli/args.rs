@@ -11,10 +11,10 @@ use super::deploy::{DeployArgs, PlanArgs};
 use super::events::EventsArgs;
 use super::file::{ConfigCommand, FileCommand};
 use super::inspect::InspectArgs;
+use super::list::ListArgs;
 use super::login::LoginArgs;
 use super::logs::LogsArgs;
 use super::node::NodeCommand;
-use super::nodes::NodesArgs;
 use super::ps::PsArgs;
 use super::rebalance::RebalanceArgs;
 use super::run::RunArgs;
@@ -82,7 +82,7 @@ pub(super) enum Command {
     #[command(subcommand)]
     Config(ConfigCommand),
     /// List nodes, as `orc node ls` does
-    Nodes(NodesArgs),
+    Nodes(ListArgs),
     /// List, drain, label and remove nodes, and let workers join
     #[command(subcommand)]
     Node(NodeCommand),

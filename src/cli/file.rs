@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 
 use super::error::CliError;
+use super::list::ListArgs;
 use super::target::{Environment, Target};
 use super::{output, table, values, words};
-use crate::clock::Clock;
 use crate::model::managed_file::{Contents, FileKey, FileKind, FileName};
 use crate::model::time::Timestamp;
 use crate::wire::file::{FileData, FileInput, FileUse, FileVersionInput, ManagedFile, check_size};
@@ -56,17 +56,6 @@ pub(super) struct ContentsArgs {
     label: Vec<(String, String)>,
 
     /// Print it as JSON in the end, in place of its name
-    #[arg(long)]
-    json: bool,
-
-    #[command(flatten)]
-    target: Target,
-}
-
-/// Flags of `ls`.
-#[derive(Debug, Args)]
-pub(super) struct ListArgs {
-    /// Print JSON, as the API has it
     #[arg(long)]
     json: bool,
 
@@ -130,11 +119,8 @@ pub(super) async fn execute(
         FileCommand::Create(args) => create(kind, args, environment).await,
         FileCommand::Update(args) => update(kind, args, environment).await,
         FileCommand::Ls(args) => {
-            let files = args.target.api(environment)?.files(kind).await?;
-            if args.json {
-                return output::json(&files);
-            }
-            output::line(&render(&files, Clock.now().wall, table::terminal_width()))
+            let files = args.api(environment)?.files(kind).await?;
+            args.print(&files, render)
         }
         FileCommand::Inspect(args) => {
             let key = FileKey { kind, name: args.name };

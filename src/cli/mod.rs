@@ -15,6 +15,7 @@ mod file;
 mod find;
 mod inspect;
 mod lines;
+mod list;
 mod login;
 mod logs;
 mod node;

@@ -1,35 +1,19 @@
 //! `orc node ls`, and `orc nodes`: the workers, and what they have left.
 
-use clap::Args;
-
 use super::error::CliError;
-use super::target::{Environment, Target};
-use super::{output, table, words};
-use crate::clock::Clock;
+use super::list::ListArgs;
+use super::target::Environment;
+use super::{table, words};
 use crate::model::time::Timestamp;
 use crate::wire::node::Node;
 
 const HEADINGS: [&str; 10] =
     ["NAME", "STATE", "AVAILABILITY", "TASKS", "CPU", "MEMORY", "DISK", "ENGINE", "SEEN", "MESSAGE"];
 
-/// Flags of `orc node ls`.
-#[derive(Debug, Args)]
-pub(super) struct NodesArgs {
-    /// Print JSON, as the API has it
-    #[arg(long)]
-    json: bool,
-
-    #[command(flatten)]
-    target: Target,
-}
-
 /// Lists nodes.
-pub(super) async fn execute(args: NodesArgs, environment: &Environment) -> Result<(), CliError> {
-    let nodes = args.target.api(environment)?.nodes().await?;
-    if args.json {
-        return output::json(&nodes);
-    }
-    output::line(&render(&nodes, Clock.now().wall, table::terminal_width()))
+pub(super) async fn execute(args: ListArgs, environment: &Environment) -> Result<(), CliError> {
+    let nodes = args.api(environment)?.nodes().await?;
+    args.print(&nodes, render)
 }
 
 /// CPU, memory and disk show what live tasks hold of what there is.

@@ -5,9 +5,9 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use super::error::CliError;
+use super::list::ListArgs;
 use super::target::{Environment, Target};
 use super::{output, table, values, words};
-use crate::clock::Clock;
 use crate::model::access::Role;
 use crate::model::time::Timestamp;
 use crate::wire::access::{Token, TokenInput};
@@ -44,17 +44,6 @@ pub(super) struct CreateArgs {
     #[arg(long)]
     rotate: bool,
 
-    /// Print JSON, as the API has it
-    #[arg(long)]
-    json: bool,
-
-    #[command(flatten)]
-    target: Target,
-}
-
-/// Flags of `orc token ls`.
-#[derive(Debug, Args)]
-pub(super) struct ListArgs {
     /// Print JSON, as the API has it
     #[arg(long)]
     json: bool,
@@ -108,11 +97,8 @@ async fn create(args: CreateArgs, environment: &Environment) -> Result<(), CliEr
 }
 
 async fn list(args: ListArgs, environment: &Environment) -> Result<(), CliError> {
-    let tokens = args.target.api(environment)?.tokens().await?;
-    if args.json {
-        return output::json(&tokens);
-    }
-    output::line(&render(&tokens, Clock.now().wall, table::terminal_width()))
+    let tokens = args.api(environment)?.tokens().await?;
+    args.print(&tokens, render)
 }
 
 async fn revoke(args: RevokeArgs, environment: &Environment) -> Result<(), CliError> {

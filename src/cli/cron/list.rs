@@ -3,23 +3,12 @@
 use clap::Args;
 
 use crate::cli::error::CliError;
+use crate::cli::list::ListArgs;
 use crate::cli::target::{Environment, Target};
 use crate::cli::{output, table, words};
-use crate::clock::Clock;
 use crate::model::service::ServiceName;
 use crate::model::time::Timestamp;
 use crate::wire::service::{CronState, Run, Service};
-
-/// Flags of `orc cron ls`.
-#[derive(Debug, Args)]
-pub(in crate::cli) struct ListArgs {
-    /// Print JSON, as the API has services
-    #[arg(long)]
-    json: bool,
-
-    #[command(flatten)]
-    target: Target,
-}
 
 /// Flags of `orc cron history`.
 #[derive(Debug, Args)]
@@ -37,12 +26,9 @@ pub(in crate::cli) struct HistoryArgs {
 
 /// Lists services that run by the clock.
 pub(super) async fn services(args: ListArgs, environment: &Environment) -> Result<(), CliError> {
-    let mut services = args.target.api(environment)?.services().await?;
+    let mut services = args.api(environment)?.services().await?;
     services.retain(|service| service.cron.is_some());
-    if args.json {
-        return output::json(&services);
-    }
-    output::line(&render_services(&services, Clock.now().wall, table::terminal_width()))
+    args.print(&services, render_services)
 }
 
 fn render_services(services: &[Service], now: Timestamp, width: Option<u16>) -> String {

@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 
 pub(super) use self::flags::CronFlags;
 use super::error::CliError;
+use super::list::ListArgs;
 use super::output;
 use super::target::{Environment, Target};
 use crate::model::service::ServiceName;
@@ -16,7 +17,7 @@ use crate::model::service::ServiceName;
 #[derive(Debug, Subcommand)]
 pub(super) enum CronCommand {
     /// List services that run by the clock: when each runs next, and how that went last
-    Ls(list::ListArgs),
+    Ls(ListArgs),
     /// Begin a run now, whatever the clock says
     Run(run::RunArgs),
     /// List the runs of a service, newest first

@@ -8,7 +8,8 @@ use clap::{Args, Subcommand};
 
 use super::api::Api;
 use super::error::CliError;
-use super::nodes::{self, NodesArgs};
+use super::list::ListArgs;
+use super::nodes;
 use super::output;
 use super::target::{Environment, Target};
 use crate::model::id::NodeName;
@@ -19,7 +20,7 @@ use crate::wire::node::Node;
 #[derive(Debug, Subcommand)]
 pub(super) enum NodeCommand {
     /// List nodes: the workers and what they have left
-    Ls(NodesArgs),
+    Ls(ListArgs),
     /// Print all that is known of a node, as JSON
     Inspect(NodeArgs),
     /// Set labels, which constraints ask for: zone=a sets one, zone- takes it away

@@ -1,33 +1,18 @@
 //! `orc service ls`, `ps`, `versions` and `rollout status`: what there is, and how far.
 
-use clap::Args;
-
 use super::{ServiceArgs, settle};
 use crate::cli::error::CliError;
-use crate::cli::target::{Environment, Target};
+use crate::cli::list::ListArgs;
+use crate::cli::target::Environment;
 use crate::cli::{output, table, words};
 use crate::clock::Clock;
 use crate::model::time::Timestamp;
 use crate::wire::service::{Service, Version};
 
-/// Flags of `orc service ls`.
-#[derive(Debug, Args)]
-pub(in crate::cli) struct ListArgs {
-    /// Print JSON, as the API has it
-    #[arg(long)]
-    json: bool,
-
-    #[command(flatten)]
-    target: Target,
-}
-
 /// Lists services.
 pub(super) async fn services(args: ListArgs, environment: &Environment) -> Result<(), CliError> {
-    let services = args.target.api(environment)?.services().await?;
-    if args.json {
-        return output::json(&services);
-    }
-    output::line(&render_services(&services, Clock.now().wall, table::terminal_width()))
+    let services = args.api(environment)?.services().await?;
+    args.print(&services, render_services)
 }
 
 /// READY counts slots with a task that gets traffic, of those that there should be.

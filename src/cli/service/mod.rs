@@ -13,6 +13,7 @@ pub(super) use self::settle::{Verdict, line, verdict};
 pub(super) use self::update::without_nulls;
 use super::api::Api;
 use super::error::CliError;
+use super::list::ListArgs;
 use super::target::{Environment, Target};
 use super::{output, values};
 use crate::model::service::ServiceName;
@@ -28,7 +29,7 @@ pub(super) enum ServiceCommand {
     /// Have a service be as a file of JSON says, whether it is there already or not
     Apply(create::ApplyArgs),
     /// List services
-    Ls(list::ListArgs),
+    Ls(ListArgs),
     /// List the tasks of a service
     Ps(ServiceArgs),
     /// Print all that is known of a service, as JSON
