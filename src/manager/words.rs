@@ -211,6 +211,7 @@ impl Keeper {
             | Change::Unplaceable { task, .. }
             | Change::Cancel { task }
             | Change::Move { task, .. }
+            | Change::GiveWay { task, .. }
             | Change::Recall { task, .. }
             | Change::Released { task, .. }
             | Change::TakeBack { task, .. }

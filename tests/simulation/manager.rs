@@ -300,6 +300,7 @@ impl World {
             (_, Change::Report { .. }) => "report",
             (_, Change::Heard(_)) => "heard",
             (_, Change::Move { .. }) => "move",
+            (_, Change::GiveWay { .. }) => "give way",
             (_, Change::Recall { .. }) => "recall",
             (_, Change::Released { .. }) => "released",
             (_, Change::TakeBack { .. }) => "take back",

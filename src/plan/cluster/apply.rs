@@ -46,6 +46,7 @@ impl Cluster {
             Change::Place { task, node, .. } => Ok(self.place(*task, node, now)),
             Change::Unplaceable { task, why } => Ok(self.unplaceable(*task, &why.summary, now)),
             Change::Move { task, to, why, .. } => Ok(self.move_to(*task, to, *why, now)),
+            Change::GiveWay { task, to } => Ok(self.give_way(*task, to, now)),
             Change::Recall { task, why } => Ok(self.recall(*task, *why, now)),
             Change::Released { task, how } => Ok(self.released(*task, how, now)),
             Change::TakeBack { task, why } => Ok(self.take_back(*task, why, now)),

@@ -41,6 +41,23 @@ impl Cluster {
         Applied::Changed(vec![about(task, now.wall, EventKind::Moved, task.message.clone())])
     }
 
+    /// Has the next look at a task's service find that another should take its place.
+    pub(super) fn give_way(&mut self, id: TaskId, to: &NodeName, now: Now) -> Applied {
+        let Some(task) = self.tasks.get(&id).filter(|task| task.desired == Desired::Run) else {
+            return Applied::Ignored;
+        };
+        let Some(from) = task.node.clone() else { return Applied::Ignored };
+        if !self.services.displace(task, to) {
+            return Applied::Ignored;
+        }
+        let message =
+            format!("gives way to another on {to}, once that is ready: {}", reason(Move::Rebalance, &from));
+        let event = about(task, now.wall, EventKind::Moved, message);
+        self.note_move(id, Move::Rebalance, now);
+        self.touch(id, now);
+        Applied::Changed(vec![event])
+    }
+
     /// Takes a task off its node; it is placed anew once that has let go of it.
     pub(super) fn recall(&mut self, id: TaskId, why: Move, now: Now) -> Applied {
         let may_leave = |task: &Task| {
@@ -122,6 +139,7 @@ impl Cluster {
 
     /// Remembers why a task cannot leave its node.
     pub(super) fn immovable(&mut self, id: TaskId, why: &str, now: Now) -> Applied {
+        self.services.leave_in_place(id);
         let Some(task) = self.tasks.get(&id).filter(|task| !task.state.is_final()) else {
             return Applied::Ignored;
         };

@@ -94,6 +94,14 @@ pub enum Change {
         /// Why there.
         chosen: Arc<Reasoning>,
     },
+    /// The planner wants another task of the same service in the place of this one, which goes when that is ready and
+    /// nothing is connected to this one any more.
+    GiveWay {
+        /// Which task.
+        task: TaskId,
+        /// Where it would stand better.
+        to: NodeName,
+    },
     /// The planner takes a task off its node; it is placed anew once that has let go of it.
     Recall {
         /// Which task.

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use super::change::Change;
 use super::moves::MOVE_EVERY;
+use super::rollouts::{may_be_handed_over, why_not_handed_over};
 use super::{Cluster, Member};
 use crate::model::decision::Reasoning;
 use crate::model::id::{NodeName, TaskId};
@@ -92,16 +93,18 @@ pub fn propose(cluster: &Cluster, most: usize, now: Now) -> Proposal {
     Proposal { summary, ..search.proposal }
 }
 
-/// How many tasks a rebalance has on their way.
+/// How many tasks a rebalance has on their way, or others in their places.
 pub fn under_way(cluster: &Cluster) -> usize {
     let leaving = cluster.leaving.iter().filter_map(|id| cluster.tasks.get(id)?.predecessor.as_ref());
-    leaving.filter(|former| former.why == Move::Rebalance).count()
+    let moving = leaving.filter(|former| former.why == Move::Rebalance).count();
+    moving + cluster.services.displaced().len()
 }
 
 /// What a rebalance that an operator asked for does next: nothing while some are on their way.
 pub(super) fn next_moves(cluster: &Cluster, now: Now) -> Vec<Change> {
-    if !cluster.rebalance.goes_on() || under_way(cluster) > 0 {
-        return Vec::new();
+    let stuck = stuck(cluster);
+    if !stuck.is_empty() || !cluster.rebalance.goes_on() || under_way(cluster) > 0 {
+        return stuck;
     }
     let most = usize::try_from(cluster.rebalance.left).unwrap_or(usize::MAX);
     let (mut from, mut to) = (BTreeSet::new(), BTreeSet::new());
@@ -111,14 +114,40 @@ pub(super) fn next_moves(cluster: &Cluster, now: Now) -> Vec<Change> {
             && from.insert(proposed.from.clone())
     };
     let proposed = propose(cluster, most.min(AT_A_TIME * AT_A_TIME), now).moves.into_iter();
-    let begin = |Proposed { task, better, .. }| Change::Move {
-        task,
-        to: better.node,
-        why: Move::Rebalance,
-        chosen: Arc::new(Reasoning { summary: better.gain, ..better.reasoning }),
+    let begin = |Proposed { task, better: Better { node: to, gain, reasoning, .. }, .. }| {
+        if cluster.tasks.get(&task).is_some_and(|task| may_be_handed_over(cluster, task)) {
+            return Change::GiveWay { task, to };
+        }
+        let chosen = Arc::new(Reasoning { summary: gain, ..reasoning });
+        Change::Move { task, to, why: Move::Rebalance, chosen }
     };
     let moves: Vec<Change> = proposed.filter(apart).take(most.min(AT_A_TIME)).map(begin).collect();
     if moves.is_empty() { vec![Change::Balanced] } else { moves }
+}
+
+/// Where a rebalance wants a task of a service, because another in its slot gives way to it there.
+pub(super) fn wanted_at<'a>(cluster: &'a Cluster, task: &Task) -> Option<&'a NodeName> {
+    let membership = task.membership.as_ref()?;
+    let gives_way = |id: &TaskId| {
+        let other = cluster.tasks.get(id).and_then(|other| other.membership.as_ref());
+        *id != task.id
+            && other.is_some_and(|its| its.service == membership.service && its.slot == membership.slot)
+    };
+    cluster.services.displaced().iter().find(|(id, _)| gives_way(id)).map(|(_, to)| to)
+}
+
+/// Tasks that were to give way to others, and stay: none can come now.
+fn stuck(cluster: &Cluster) -> Vec<Change> {
+    let displaced = cluster.services.displaced().keys().filter_map(|id| cluster.tasks.get(id));
+    let stays = |task: &Task| {
+        let why = if may_be_handed_over(cluster, task) {
+            why_not_handed_over(cluster, task)?
+        } else {
+            "its service takes no new tasks now".to_owned()
+        };
+        Some(Change::Immovable { task: task.id, why: format!("stays where it is: {why}") })
+    };
+    displaced.filter_map(stays).collect()
 }
 
 /// The search for moves.
@@ -180,7 +209,10 @@ impl<'a> Search<'a> {
         let settled = |id: &TaskId| {
             let task = cluster.tasks.get(id);
             task.is_some_and(|task| {
-                task.desired == Desired::Run && !task.state.is_final() && task.predecessor.is_none()
+                task.desired == Desired::Run
+                    && !task.state.is_final()
+                    && task.predecessor.is_none()
+                    && !cluster.services.displaced().contains_key(&task.id)
             })
         };
         let member = cluster.nodes.get(node)?;

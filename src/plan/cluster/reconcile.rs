@@ -1,17 +1,19 @@
 //! What the manager should do next, from what is.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Cluster;
 use super::change::Change;
 use super::moves::{leaving_tasks, moves};
-use super::rebalance::next_moves;
+use super::rebalance::{next_moves, wanted_at};
 use super::rollouts::rollouts;
+use crate::model::decision::Reasoning;
 use crate::model::id::TaskId;
 use crate::model::state::Desired;
 use crate::model::task::Task;
 use crate::model::time::Now;
-use crate::plan::schedule::{Pass, Placed};
+use crate::plan::schedule::{Pass, Placed, Unplaceable};
 
 /// How patient the planner is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,12 +77,24 @@ fn pending_tasks(cluster: &Cluster, pass: &mut Pass) -> Vec<Change> {
     let fresh = cluster.fresh.iter().filter_map(|(_, id)| cluster.tasks.get(id)).take(PASS);
     let decide = |task: &Task| match task.desired {
         Desired::Stop => Change::Cancel { task: task.id },
-        Desired::Run => match pass.place(&task.spec, task.pinned.as_ref()) {
+        Desired::Run => match place(cluster, task, pass) {
             Ok(Placed { node, reasoning }) => Change::Place { task: task.id, node, why: reasoning },
             Err(none) => Change::Unplaceable { task: task.id, why: none.reasoning() },
         },
     };
     fresh.map(decide).collect()
+}
+
+fn place(cluster: &Cluster, task: &Task, pass: &mut Pass) -> Result<Placed, Unplaceable> {
+    let better = wanted_at(cluster, task).and_then(|node| pass.place(&task.spec, Some(node)).ok());
+    if let Some(Placed { node, reasoning }) = better {
+        let summary = format!("a rebalance wants it on {node}, in the place of another elsewhere");
+        return Ok(Placed {
+            node,
+            reasoning: Arc::new(Reasoning { summary, ..Reasoning::clone(&reasoning) }),
+        });
+    }
+    pass.place(&task.spec, task.pinned.as_ref())
 }
 
 /// By how long managers have run since, and not by the date: a clock that is set a year ahead makes nothing old.

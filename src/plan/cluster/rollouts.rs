@@ -232,14 +232,19 @@ impl<'a> Look<'a> {
     }
 }
 
-/// Whether another task takes the place of one whose node is being drained, elsewhere and first, as in a rollout: what is
-/// connected to it through a port of its service then ends before it does. Others move, and so do those of a service whose
-/// rollout may go no further now.
+/// Whether another task takes the place of one that has to leave its node, because that is being drained or for a
+/// rebalance.
 pub(super) fn is_handed_over(cluster: &Cluster, task: &Task) -> bool {
     let is_drained = |member: &Member| member.node.availability == Availability::Drain;
-    let leaves = task.node.as_ref().and_then(|node| cluster.nodes.get(node)).is_some_and(is_drained);
-    let service =
-        task.membership.as_ref().filter(|_| leaves).and_then(|its| cluster.services.get(&its.service));
+    let on_drained = || task.node.as_ref().and_then(|node| cluster.nodes.get(node)).is_some_and(is_drained);
+    (cluster.services.displaced().contains_key(&task.id) || on_drained()) && may_be_handed_over(cluster, task)
+}
+
+/// Whether another can take the place of a task, elsewhere and first, as in a rollout: what is connected to it through a
+/// port of its service then ends before it does. Others move, and so do those of a service whose rollout may go no further
+/// now.
+pub(super) fn may_be_handed_over(cluster: &Cluster, task: &Task) -> bool {
+    let service = task.membership.as_ref().and_then(|its| cluster.services.get(&its.service));
     service.is_some_and(|Managed { service, .. }| {
         let spec = &service.wanted().spec;
         !spec.ports.is_empty()

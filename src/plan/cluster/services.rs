@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::routes::Withdrawn;
-use crate::model::id::TaskId;
+use crate::model::id::{NodeName, TaskId};
 use crate::model::port::Port;
 use crate::model::routes::{Endpoints, Routes};
 use crate::model::service::{Mode, Service, ServiceName};
@@ -33,6 +33,8 @@ pub(super) struct Services {
     wall: Option<Timestamp>,
     /// What is behind their ports.
     routes: Routes,
+    /// Tasks in whose places a rebalance wants others, and where. Not stored: a manager that starts looks anew.
+    displaced: BTreeMap<TaskId, NodeName>,
 }
 
 /// A service and what is derived of it.
@@ -238,6 +240,7 @@ impl Services {
         let Some(managed) = self.get_mut(&membership.service) else { return };
         if task.state.is_final() && task.desired == Desired::Stop {
             managed.tasks.remove(&task.id);
+            self.displaced.remove(&task.id);
         }
     }
 
@@ -247,12 +250,33 @@ impl Services {
         if let Some(managed) = self.get_mut(&membership.service) {
             managed.tasks.remove(&task.id);
         }
+        self.displaced.remove(&task.id);
     }
 
     /// Whether a task of a service lives, or holds a slot although it has ended.
     pub(super) fn hold(&self, task: &Task) -> bool {
         let managed = task.membership.as_ref().and_then(|its| self.get(&its.service));
         managed.is_some_and(|managed| managed.tasks.contains_key(&task.id))
+    }
+
+    /// Wants another in the place of a task of a service, on that node; whether that is new.
+    pub(super) fn displace(&mut self, task: &Task, to: &NodeName) -> bool {
+        if !self.hold(task) || self.displaced.contains_key(&task.id) {
+            return false;
+        }
+        self.displaced.insert(task.id, to.clone());
+        self.stir(task);
+        true
+    }
+
+    /// Wants a task where it is, after all.
+    pub(super) fn leave_in_place(&mut self, task: TaskId) {
+        self.displaced.remove(&task);
+    }
+
+    /// Those in whose places others are wanted, and where.
+    pub(super) const fn displaced(&self) -> &BTreeMap<TaskId, NodeName> {
+        &self.displaced
     }
 
     /// The services to look at now.

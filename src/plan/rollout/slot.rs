@@ -41,7 +41,11 @@ impl<'a> SlotView<'a> {
             instances.into_iter().partition(|instance| instance.condition == Condition::Leaving);
         // The most useful first; of two of the same use, what began first.
         live.sort_by_key(|instance| {
-            (uselessness(instance.condition), Some(instance.version) != service.stable, instance.task)
+            (
+                uselessness(instance.condition, service.gate),
+                Some(instance.version) != service.stable,
+                instance.task,
+            )
         });
         let (mut new, mut old): (Vec<_>, Vec<_>) =
             live.into_iter().partition(|instance| instance.version == service.wanted && !instance.must_leave);
@@ -127,9 +131,11 @@ fn progress(new: &Instance, service: &Service<'_>, now: Moment) -> Progress {
 }
 
 /// How far a task is from being what its slot needs; 0 = it is that.
-fn uselessness(condition: Condition) -> u8 {
+fn uselessness(condition: Condition, gate: Gate) -> u8 {
     match condition {
         Condition::Ready(_) => 0,
+        // What it did before is of no matter then.
+        Condition::Failed { is_ready: true } if gate == Gate::Regardless => 0,
         // It may still show that it works.
         Condition::Starting(_) => 1,
         Condition::Failed { is_ready: true } => 2,

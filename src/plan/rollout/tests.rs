@@ -322,7 +322,12 @@ fn of_twins_on_trial_the_one_with_traffic_stays_until_the_other_has_some() {
     world.instances[1].condition = Condition::Failed { is_ready: false };
     let steps = world.decide();
     assert!(matches!(&steps[..], [Step::Fail { .. }]), "{steps:?}");
-    world.gate = Gate::Held;
+    for gate in [Gate::Held, Gate::Regardless] {
+        world.gate = gate;
+        let steps = world.decide();
+        assert!(matches!(&steps[..], [Step::Stop { task, .. }] if *task == successor), "{steps:?}");
+    }
+    world.instances[1].condition = Condition::Starting(world.now);
     let steps = world.decide();
     assert!(matches!(&steps[..], [Step::Stop { task, .. }] if *task == successor), "{steps:?}");
 }

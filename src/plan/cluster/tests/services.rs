@@ -620,6 +620,33 @@ fn a_task_behind_a_port_leaves_a_drained_node_once_another_is_ready_elsewhere() 
 }
 
 #[test]
+fn a_task_behind_a_port_that_stands_better_elsewhere_gives_way_once_another_is_ready_there() {
+    let mut world = World::with_workers(2);
+    for _ in 0..10 {
+        world.second(&[2]);
+    }
+    world.set(Expected::Absent, &with_port(replicated("good", 2))).unwrap();
+    for _ in 0..10 {
+        world.second(&[2]);
+    }
+    assert_eq!(world.cluster.tasks().filter(|task| task.node == Some(worker(1))).count(), 2);
+    world.open = world.cluster.tasks().map(|task| task.id).collect();
+    world.seconds(2);
+    world.apply(&Change::Rebalance { moves: 1 }).unwrap();
+    for second in 0..20 {
+        world.second(&[]);
+        assert!(world.behind().len() >= 2, "after {second} s: {:?}", world.behind());
+        // Connections are waited for, until that is long enough.
+        let wanted = world.cluster.tasks().filter(|task| task.desired == Desired::Run).count();
+        assert!(second > 10 || wanted == 3 || second < 1, "after {second} s: {:?}", world.live());
+    }
+    let nodes: BTreeSet<_> =
+        world.cluster.tasks().filter(|task| task.is_ready()).map(|task| task.node.clone()).collect();
+    assert_eq!(nodes, [Some(worker(1)), Some(worker(2))].into());
+    assert_eq!(world.live().len(), 2);
+}
+
+#[test]
 fn one_that_finds_no_other_place_stays_says_why_and_keeps_its_place_when_the_drain_is_taken_back() {
     let mut world = World::with_workers(2);
     let mut spec = with_port(replicated("good", 1));
