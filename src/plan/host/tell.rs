@@ -71,6 +71,10 @@ impl Host {
         if let Some(ours) = self.cluster.filter(|ours| *ours != told.cluster) {
             return Err(Distrust::OtherCluster { ours, theirs: told.cluster });
         }
+        if self.is_overtaken(&told) {
+            self.renew_lease(&told);
+            return Ok(());
+        }
         let known = (self.epoch, self.revision.unwrap_or(0));
         if told.epoch < self.epoch || told.revision < known.1 {
             return Err(Distrust::OlderHistory {
@@ -108,6 +112,13 @@ impl Host {
             self.assign(assignment);
         }
         Ok(())
+    }
+
+    /// Whether a later answer of the same start of the manager, which counts forward alone, came before this one: questions
+    /// hang beside each other, each on a connection of its own.
+    fn is_overtaken(&self, told: &Told) -> bool {
+        let is_same_start = told.start.is_some() && told.start == self.manager_start;
+        is_same_start && told.epoch == self.epoch && Some(told.revision) < self.revision
     }
 
     /// In one life of the manager all leases are of one length, and the answer to the latest question ends last. A later

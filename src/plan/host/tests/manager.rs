@@ -60,6 +60,20 @@ fn a_manager_of_an_older_epoch_an_older_revision_or_another_cluster_is_not_belie
 }
 
 #[test]
+fn an_answer_that_another_of_the_same_manager_has_overtaken_is_no_older_history() {
+    let mut world = World::running("");
+    let start = Some(InstanceId::MAX);
+    let newer = told(5, 9, vec![assignment(task(1), spec(""))]);
+    world.host.tell(Told { start, ..newer }).unwrap();
+    world.host.tell(Told { start, ..told(5, 8, Vec::new()) }).unwrap();
+    assert_eq!(world.host.revision, Some(9));
+    world.expect("");
+    assert_eq!(world.state(), State::Running, "what it says is out of date");
+    let copy = world.host.tell(Told { start: Some(InstanceId::MIN), ..told(5, 8, Vec::new()) });
+    assert!(matches!(copy, Err(Distrust::OlderHistory { .. })));
+}
+
+#[test]
 fn an_answer_that_builds_on_something_else_changes_nothing() {
     let mut world = World::running("");
     world.host.tell(Told { whole: false, base: Some(7), ..told(1, 8, Vec::new()) }).unwrap();
