@@ -136,7 +136,8 @@ impl PreparedWorker {
             _ => Identity::open(&settings.data_dir)?,
         };
         let docker = docker_env(settings);
-        let engine = Arc::new(Docker::connect(&docker, Deadlines::default())?);
+        let engine = Docker::connect(&docker, Deadlines::default())?;
+        let engine = Arc::new(engine.with_bind_roots(settings.bind_mounts.clone()));
         let engine_is = if docker.is_here() { EngineIs::Here } else { EngineIs::Elsewhere };
         let files = Arc::new(Files::new(settings.secrets_dir.clone(), engine_is));
         let (described, facts) = watch::channel(NodeFacts {

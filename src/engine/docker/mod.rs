@@ -16,6 +16,7 @@ mod volumes;
 
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -52,6 +53,8 @@ pub struct Docker {
     deadlines: Deadlines,
     /// As far as is known of its log driver.
     output: Arc<Mutex<Output>>,
+    /// Where bind mounts may lead through symbolic links.
+    bind_roots: Vec<PathBuf>,
 }
 
 impl Docker {
@@ -64,7 +67,14 @@ impl Docker {
             logins: Logins::in_directory(env.config_dir.as_deref()),
             deadlines,
             output: Arc::default(),
+            bind_roots: Vec::new(),
         })
+    }
+
+    /// The same, with bind mounts whose symbolic links lead below these directories.
+    #[must_use]
+    pub fn with_bind_roots(self, bind_roots: Vec<PathBuf>) -> Self {
+        Self { bind_roots, ..self }
     }
 
     /// Creates a container, once.
@@ -136,7 +146,7 @@ impl Engine for Docker {
         identity: &Identity,
         spec: &TaskSpec,
     ) -> Result<ContainerId, Failure> {
-        bind::check(spec).await?;
+        bind::check(spec, &self.bind_roots).await?;
         let body = |output| create::body(spec, labels::of_new(owner, identity, spec), output);
         let is_engines_own = spec.options().log_config.as_ref().is_none_or(|log| log.driver.is_empty());
         let created = match self.try_create(name, body(self.output())).await {
