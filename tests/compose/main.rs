@@ -5,5 +5,6 @@ mod files;
 mod joining;
 mod long_and_short;
 mod planned;
+mod projects;
 mod stacks;
 mod table;

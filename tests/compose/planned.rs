@@ -7,30 +7,7 @@ use expect_test::expect_file;
 use orc::compose::{Disk, Request, load};
 use orc::deploy::{Report, Stack, plan, translate};
 
-/// Variables that a project wants set.
-type Variables = &'static [(&'static str, &'static str)];
-
-/// Each project, the variables that it wants, and its files of variables.
-const STACKS: &[(&str, Variables, &[&str])] = &[
-    ("authentik", &[("PG_PASS", "p"), ("AUTHENTIK_SECRET_KEY", "s")], &[]),
-    ("ghost", &[], &[]),
-    ("gitea", &[], &[]),
-    ("immich", &[], &["stack.env"]),
-    ("jellyfin", &[], &[]),
-    ("mastodon", &[], &[]),
-    ("monitoring", &[("GRAFANA_PASSWORD", "hunter2")], &[]),
-    ("n8n", &[("POSTGRES_PASSWORD", "p"), ("ENCRYPTION_KEY", "k")], &[]),
-    ("nextcloud", &[("DB_ROOT_PASSWORD", "root"), ("MYSQL_PASSWORD", "secret")], &[]),
-    ("paperless", &[], &[]),
-    ("plausible", &[("BASE_URL", "https://example.com"), ("SECRET_KEY_BASE", "k")], &[]),
-    ("synapse", &[], &[]),
-    ("traefik", &[], &[]),
-    ("umami", &[], &[]),
-    ("uptime-kuma", &[], &[]),
-    ("vaultwarden", &[], &[]),
-    ("voting", &[], &[]),
-    ("wordpress", &[], &[]),
-];
+use crate::projects::{PROJECTS, Variables};
 
 fn stacks() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/compose/stacks")
@@ -43,8 +20,8 @@ fn every_stack_is_planned_and_what_orc_does_not_do_of_it_is_told() {
         .map(|entry| entry.expect("it can be read").file_name().to_string_lossy().into_owned())
         .collect();
     folders.sort();
-    assert_eq!(folders, STACKS.iter().map(|(name, ..)| *name).collect::<Vec<_>>());
-    for (name, variables, env_files) in STACKS {
+    assert_eq!(folders, PROJECTS.iter().map(|(name, ..)| *name).collect::<Vec<_>>());
+    for (name, variables, env_files) in PROJECTS {
         let text = outcome(name, variables, env_files);
         expect_file![format!("planned/{name}.txt")].assert_eq(&text);
     }

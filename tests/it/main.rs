@@ -21,6 +21,9 @@ mod ingress;
 #[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
+#[path = "../compose/projects.rs"]
+mod projects;
+#[cfg(test)]
 mod secrets;
 #[cfg(test)]
 mod seed_faults;

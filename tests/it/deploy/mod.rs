@@ -1,6 +1,7 @@
 //! `orc deploy` and `orc plan` on a real engine, as people type them beside their Compose files.
 
 mod networks;
+mod projects;
 mod refusals;
 mod stacks;
 mod wired;
@@ -49,19 +50,22 @@ impl Place {
         format!("{}-{service}", self.project)
     }
 
+    /// A command on the project.
     fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_orc"));
         let (name, rest) = args.split_first().unwrap();
-        command.args([name, "-p", &self.project]).args(rest).current_dir(self.directory.path());
+        self.command_as_is(&[&[*name, "-p", &self.project], rest].concat())
+    }
+
+    fn command_as_is(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_orc"));
+        command.args(args).current_dir(self.directory.path());
         command.env_clear().env("ORC_MANAGER_HOST", "localhost").env("HOME", "/nonexistent");
         command.env("ORC_MANAGER_PORT", self.port.to_string()).kill_on_drop(true);
         command
     }
 
     async fn orc(&self, args: &[&str]) -> Ended {
-        let output = self.command(args).output().await.unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+        Ended::of(self.command(args)).await
     }
 
     fn start(&self, args: &[&str]) -> Child {
@@ -71,6 +75,12 @@ impl Place {
 }
 
 impl Ended {
+    async fn of(mut command: Command) -> Self {
+        let output = command.output().await.unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Self { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
     #[track_caller]
     fn is(&self, code: i32) -> &Self {
         assert_eq!(self.code, Some(code), "{self:#?}");

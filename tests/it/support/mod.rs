@@ -21,6 +21,7 @@ pub(crate) mod proxy;
 pub(crate) mod real_rig;
 pub(crate) mod registries;
 pub(crate) mod rig;
+pub(crate) mod stand_ins;
 
 /// Does something asynchronous to its end where nothing can be awaited: in a `drop`. When the test is failing
 /// already, a failure of this is let be, and `None` is given.
