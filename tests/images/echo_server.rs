@@ -1,6 +1,7 @@
 //! A small HTTP server to run in containers: the stand-in for `timboring/echo-server`, with faults on demand.
 //!
-//! `GET /health` answers 200, `GET /healthfail` 500, `POST /` its own body, `GET /env` the environment, one per line.
+//! `GET /health` answers 200, `GET /healthfail` 500, `POST /` its own body, `GET /env` the environment, one per line, and
+//! `GET /client` who the client is.
 //! No crates: `rustc -O -C target-feature=+crt-static` makes one static file of it (`scripts/images.sh`).
 //!
 //! | variable | what it does |
@@ -10,11 +11,13 @@
 //! | `ECHO_HEALTH_FAIL_AFTER_MS` | from then on `GET /health` answers 500 |
 //! | `ECHO_EXIT_AFTER_MS` | it ends then |
 //! | `ECHO_EXIT_CODE` | what it ends with, then and on SIGTERM or SIGINT; 0 |
+//! | `ECHO_UDP` | with any value: it also answers each datagram to its port, with its host name before what was said |
+//! | `ECHO_PROXY_PROTOCOL` | with any value: each connection has to begin with a header of the PROXY protocol, version 2 |
 //! | `ECHO_IGNORE_TERM` | with any value: only SIGKILL ends it |
 //! | `ECHO_MEMORY_MB` | so much memory it touches before it listens |
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::thread;
@@ -64,6 +67,10 @@ fn main() -> io::Result<()> {
 
     let port = number("ECHO_PORT").map_or(7777, |port| port as u16);
     let listener = TcpListener::bind(("0.0.0.0", port))?;
+    if std::env::var_os("ECHO_UDP").is_some() {
+        let socket = UdpSocket::bind(("0.0.0.0", port))?;
+        thread::spawn(move || answer_datagrams(&socket));
+    }
     eprintln!("echo server listening on port {port}");
     for stream in listener.incoming().flatten() {
         thread::spawn(move || serve(stream));
@@ -83,12 +90,27 @@ fn sleep_until(then: Instant) {
     thread::sleep(then.saturating_duration_since(Instant::now()));
 }
 
+fn answer_datagrams(socket: &UdpSocket) {
+    let name = std::env::var("HOSTNAME").unwrap_or_default();
+    let mut said = [0; 1024];
+    loop {
+        // What cannot be received or answered is lost, as datagrams are.
+        if let Ok((length, from)) = socket.recv_from(&mut said) {
+            let _ = socket.send_to(&[name.as_bytes(), b" ", &said[..length]].concat(), from);
+        }
+    }
+}
+
 /// Answers one connection's requests until it closes; an error of the connection ends it silently.
 fn serve(stream: TcpStream) -> io::Result<()> {
     stream.set_read_timeout(Some(IDLE))?;
     stream.set_nodelay(true)?;
+    let mut client = stream.peer_addr()?;
     let mut writer = stream.try_clone()?;
     let mut reader = BufReader::new(stream);
+    if std::env::var_os("ECHO_PROXY_PROTOCOL").is_some() {
+        client = proxied(&mut reader)?;
+    }
     while let Some(head) = Head::read(&mut reader)? {
         let refusal = head.refusal();
         if refusal.is_none() && head.expects_continue {
@@ -96,7 +118,7 @@ fn serve(stream: TcpStream) -> io::Result<()> {
         }
         let mut body = vec![0; if refusal.is_none() { head.length } else { 0 }];
         reader.read_exact(&mut body)?;
-        let (status, answer) = refusal.unwrap_or_else(|| respond(&head, body));
+        let (status, answer) = refusal.unwrap_or_else(|| respond(&head, body, client));
         // After a refusal the unread body is in the way of the next request.
         let close = head.close || status.starts_with('4');
         let connection = if close { "close" } else { "keep-alive" };
@@ -114,13 +136,28 @@ fn serve(stream: TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-fn respond(head: &Head, body: Vec<u8>) -> (&'static str, Vec<u8>) {
+fn respond(head: &Head, body: Vec<u8>, client: SocketAddr) -> (&'static str, Vec<u8>) {
     match (head.method.as_str(), head.path.as_str()) {
         ("GET", "/health") if is_healthy() => ("200 OK", b"ok\n".to_vec()),
         ("GET", "/health" | "/healthfail") => ("500 Internal Server Error", b"not healthy\n".to_vec()),
         ("GET", "/env") => ("200 OK", environment().into_bytes()),
+        ("GET", "/client") => ("200 OK", format!("{client}\n").into_bytes()),
         ("POST", "/") => ("200 OK", body),
-        _ => ("404 Not Found", b"GET /health, /healthfail, /env, or POST /\n".to_vec()),
+        _ => ("404 Not Found", b"GET /health, /healthfail, /env, /client, or POST /\n".to_vec()),
+    }
+}
+
+/// For whom a proxy speaks, over IPv4 and TCP: the header with which the connection begins.
+fn proxied(reader: &mut impl Read) -> io::Result<SocketAddr> {
+    let mut head = [0; 16];
+    reader.read_exact(&mut head)?;
+    let mut rest = vec![0; u16::from_be_bytes([head[14], head[15]]).into()];
+    reader.read_exact(&mut rest)?;
+    match (head.strip_prefix(b"\r\n\r\n\0\r\nQUIT\n"), rest.as_slice()) {
+        (Some([0x21, 0x11, ..]), [a, b, c, d, _, _, _, _, high, low, ..]) => {
+            Ok(SocketAddr::from(([*a, *b, *c, *d], u16::from_be_bytes([*high, *low]))))
+        }
+        _ => Err(io::ErrorKind::InvalidData.into()),
     }
 }
 

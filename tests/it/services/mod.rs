@@ -2,6 +2,7 @@
 
 mod commands;
 mod cron;
+mod datagrams;
 mod ports;
 mod rollouts;
 mod templates;

@@ -3,6 +3,8 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use super::{look, put, quick, until_rollout};
 use crate::support::clients::{self, Clients};
@@ -98,4 +100,21 @@ async fn who_is_behind_a_port_can_be_followed() {
     let holder = put(&orc, &orc.name("other"), None, &service(port, 1, "red")).await;
     assert_eq!(holder.status, 409);
     assert!(holder.message().contains(&format!("is the service {name}'s")), "{}", holder.message());
+}
+
+#[tokio::test]
+async fn a_task_is_told_who_its_client_is_where_the_port_says_so() {
+    let orc = TestOrc::start().await;
+    let (name, port) = (orc.name("web"), free_ports(1));
+    let mut proxied = service(port, 1, "green");
+    proxied["Ports"][0]["ProxyProtocol"] = json!(true);
+    proxied["Task"]["Env"] = json!(["ECHO_PROXY_PROTOCOL=2"]);
+    put(&orc, &name, None, &proxied).await;
+    until_rollout(&orc, &name, "settled").await;
+    let mut client = TcpStream::connect(here(port)).await.unwrap();
+    let address = client.local_addr().unwrap();
+    client.write_all(b"GET /client HTTP/1.0\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.ends_with(&format!("\r\n\r\n{address}\n")), "{answer:?}, and it was {address}");
 }
