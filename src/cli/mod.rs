@@ -9,6 +9,7 @@ mod context;
 mod contexts;
 mod cron;
 mod deploy;
+mod docker;
 mod error;
 mod events;
 mod file;

@@ -62,7 +62,7 @@ const ROWS: &[Row] = &[
     ),
     warned(
         "platform",
-        |service| service.platform.is_some(),
+        |service| service.platform.is_some() && service.build.is_none(),
         "the engine of the node takes the image for its own platform; constrain the placement to nodes that have it",
     ),
     warned("domainname", |service| service.networking.domainname.is_some(), "containers have no domain"),

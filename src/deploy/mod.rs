@@ -3,6 +3,7 @@
 //! [`translate()`] makes a [`Stack`] of a project, and tells in [`Note`]s what of it orc does not do. [`Report`] puts
 //! these beside what `compose` tells of each key. [`plan()`] compares a stack with the services that there are.
 
+mod build;
 mod container;
 mod cron;
 mod difference;
@@ -23,6 +24,7 @@ mod secret;
 mod stack;
 mod task;
 
+pub use build::{DeclaredBuild, Recipe};
 pub use file::{DeclaredFile, FileStep};
 pub use need::is_met;
 pub use note::{Fate, Note};

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::note::{Fate, Note, Scope};
-use super::{DeclaredFile, PROJECT, SERVICE, cron, file, missing, order, policy, port, task};
+use super::{
+    DeclaredBuild, DeclaredFile, PROJECT, SERVICE, build, cron, file, missing, order, policy, port, task,
+};
 use crate::compose::service::dependency::Condition;
 use crate::compose::service::deploy::Mode;
 use crate::compose::{Finding, Project, Service};
@@ -18,6 +20,8 @@ pub struct Stack {
     pub project: String,
     /// Those that it has, each behind all that it needs.
     pub services: Vec<Declared>,
+    /// Images that are built for them.
+    pub builds: Vec<DeclaredBuild>,
     /// Secrets and configs that its services name.
     pub files: Vec<DeclaredFile>,
     /// Services that wait for a profile: neither deployed nor removed.
@@ -73,9 +77,10 @@ pub fn translate(project: &Project, findings: &[Finding]) -> Translation {
     }
     notes.sort();
     notes.dedup();
+    let builds = build::declared(project);
     let is_whole = notes.iter().all(|note| note.fate == Fate::Warned);
     let inactive = project.inactive.keys().map(|name| name_of(&project.name, name)).collect();
-    let stack = is_whole.then(|| Stack { project: project.name.clone(), services, files, inactive });
+    let stack = is_whole.then(|| Stack { project: project.name.clone(), services, builds, files, inactive });
     Translation { stack, notes }
 }
 
@@ -87,6 +92,7 @@ fn name_of(project: &str, service: &str) -> String {
 fn declare(project: &Project, scope: &mut Scope<'_>) -> Option<Declared> {
     let service = scope.service;
     missing::of_service(scope);
+    build::check(scope);
     let name: ServiceName = match name_of(&project.name, &service.name).parse() {
         Ok(name) => name,
         Err(error) => {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::note::Scope;
-use super::{container, file, health, mount, network, placement};
+use super::{build, container, file, health, mount, network, placement};
 use crate::compose::service::PullPolicy;
 use crate::compose::service::deploy::Mode;
 use crate::compose::service::restart::RestartCondition;
@@ -21,8 +21,8 @@ pub(super) fn task(project: &Project, scope: &mut Scope<'_>, name: &ServiceName,
     let env: Vec<String> =
         service.environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let mut task = TaskInput {
-        image: image(scope),
-        pull_policy: pull_policy(service),
+        image: build::image(project, scope),
+        pull_policy: pull_policy(project, scope),
         restart_policy: restart(scope, mode),
         restarts: pace(service, mode),
         cmd: some(&process.command),
@@ -46,33 +46,19 @@ pub(super) fn task(project: &Project, scope: &mut Scope<'_>, name: &ServiceName,
     task
 }
 
-/// What runs. Where only `build` says it, nothing can.
-fn image(scope: &mut Scope<'_>) -> Option<String> {
-    let service = scope.service;
-    let image = service.image.as_ref().map(|image| image.value.clone());
-    match (&image, &service.build) {
-        (None, Some(_)) => {
-            scope.refuse(
-                "build",
-                "orc builds no images; build it, push it where the nodes can fetch it, and name it under `image`",
+/// What is built carries in its name what it is: who has it need not look for another.
+fn pull_policy(project: &Project, scope: &mut Scope<'_>) -> Option<TaskPullPolicy> {
+    let policy = scope.service.pull_policy;
+    if build::builder(project, scope.service).is_some() {
+        if matches!(policy, PullPolicy::Always | PullPolicy::Never) {
+            scope.warn(
+                "pull_policy",
+                "its image is built when it is deployed, and given to nodes that do not have it",
             );
-            // Said once is enough.
-            Some("image".to_owned())
         }
-        (Some(image), Some(_)) => {
-            let says = format!(
-                "orc builds no images: {image} is taken as it is on the node or in its registry; build and push it \
-                 before"
-            );
-            scope.warn("build", says);
-            Some(image.clone())
-        }
-        _ => image,
+        return None;
     }
-}
-
-fn pull_policy(service: &Service) -> Option<TaskPullPolicy> {
-    match service.pull_policy {
+    match policy {
         PullPolicy::Missing | PullPolicy::Build => None,
         PullPolicy::Always => Some(TaskPullPolicy::Always),
         PullPolicy::Never => Some(TaskPullPolicy::Never),

@@ -455,12 +455,7 @@ fn what_cannot_be_had_is_refused_and_the_rest_warned_of() {
             Task.Reserve.Memory 33554432
             Task.Sysctls.net.core.somaxconn "9""#]],
     );
-    check(
-        "build: .",
-        &expect![
-            "compose.yaml:1:32: services.web.build is not honoured: orc builds no images: nginx is taken as it is on the node or in its registry; build and push it before"
-        ],
-    );
+    check("build: .", &expect![""]);
     check(
         "gpus: all",
         &expect![

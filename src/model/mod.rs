@@ -9,6 +9,7 @@ pub mod epoch;
 pub mod event;
 pub mod fingerprint;
 pub mod id;
+pub mod image;
 pub mod ingress;
 pub mod label;
 pub mod managed_file;

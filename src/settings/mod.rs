@@ -15,6 +15,7 @@ use self::source::{Setting, SettingsError, Sources};
 use crate::model::access::LocalAccess;
 use crate::model::capability::Capability;
 use crate::model::id::NodeName;
+use crate::model::image::RegistryPrefix;
 use crate::model::node::SchedulerKind;
 
 /// Where workers listen.
@@ -49,6 +50,8 @@ pub const BIND_MOUNTS: Setting = with_flag("ORC_BIND_MOUNTS", "--bind-mounts");
 pub const CAPABILITIES: Setting = with_flag("ORC_CAPABILITIES", "--capabilities");
 /// Where secrets and configs of tasks are while they run.
 pub const SECRETS_DIR: Setting = with_flag("ORC_SECRETS_DIR", "--secrets-dir");
+/// Where images go that `orc deploy` builds.
+pub const REGISTRY: Setting = without_flag("ORC_REGISTRY");
 /// Which log lines are written.
 pub const LOG: Setting = without_flag("ORC_LOG");
 /// Where the Docker Engine is.
@@ -80,6 +83,7 @@ pub const ALL: &[Setting] = &[
     BIND_MOUNTS,
     CAPABILITIES,
     SECRETS_DIR,
+    REGISTRY,
     LOG,
     DOCKER_HOST,
     DOCKER_CONTEXT,
@@ -127,6 +131,8 @@ pub struct Settings {
     pub capabilities: Vec<Capability>,
     /// A directory in memory, where secrets and configs of tasks are while they run; `None` leaves it to orc.
     pub secrets_dir: Option<PathBuf>,
+    /// Where images go that `orc deploy` builds; `None` = to the manager.
+    pub registry: Option<RegistryPrefix>,
     /// Directives for the log's filter, as `tracing_subscriber::EnvFilter` reads them.
     pub log: String,
     /// The workers' Docker Engine.
@@ -216,6 +222,7 @@ impl Settings {
             bind_mounts: sources.get(BIND_MOUNTS, parse::directories)?.unwrap_or_default(),
             capabilities: sources.get(CAPABILITIES, parse::capabilities)?.unwrap_or_default(),
             secrets_dir: sources.get(SECRETS_DIR, parse::directory)?,
+            registry: sources.get(REGISTRY, str::parse)?,
             log: sources.get(LOG, parse::log_filter)?.unwrap_or("info".to_owned()),
             docker: DockerSettings {
                 host: sources.get(DOCKER_HOST, parse::docker_host)?,

@@ -383,7 +383,7 @@ fn an_image_is_fetched_or_built() {
     assert_eq!(short.context, BuildContext::Directory("/srv/app/dir".into()));
     assert_eq!(short.dockerfile, Dockerfile::File("Dockerfile".into()));
     let long = web("\
-build: {context: 'https://example.com/a.git', dockerfile: D, args: [A=1, B], target: t}
+build: {context: 'https://example.com/a.git', dockerfile: D, args: [A=1, B], target: t, cache_from: [c]}
 pull_policy: build
 platform: linux/arm64");
     assert_eq!(long.pull_policy, PullPolicy::Build);
@@ -393,6 +393,7 @@ platform: linux/arm64");
     assert_eq!(long.dockerfile, Dockerfile::File("D".into()));
     assert_eq!(long.args["A"].as_deref(), Some("1"));
     assert_eq!(long.args["B"], None);
+    assert_eq!(long.cache_from, ["c"]);
     assert_eq!(long.target.as_deref(), Some("t"));
 }
 

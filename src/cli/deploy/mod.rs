@@ -1,9 +1,10 @@
-//! `orc deploy` and `orc plan`: the services of a Compose project, compared with those that there are, and applied.
+//! `orc deploy` and `orc plan`: the services of a Compose project, built, compared with those that there are, and applied.
 
 mod apply;
 mod board;
 mod contents;
 mod files;
+mod images;
 mod remains;
 mod removal;
 mod rollout;
@@ -15,6 +16,7 @@ use clap::Args;
 
 use self::contents::Contents;
 use self::files::FileArgs;
+use self::images::{ImageArgs, Images};
 use super::api::Api;
 use super::error::CliError;
 use super::target::{Environment, Target};
@@ -29,6 +31,7 @@ Examples:
   orc deploy --check                what orc does with each of its keys
   orc deploy --plan                 what would change, field by field
   orc deploy -p shop --prune        and remove services of the project that the files do not have
+  orc deploy --registry ghcr.io/me  push what `build:` builds to where the nodes can fetch it
 
 Exit codes: 0 everything runs, 1 failed. With --plan: 0 nothing would change, 2 something would. With --check: 0 it can be \
 deployed, 1 it cannot.")]
@@ -45,6 +48,9 @@ pub(super) struct DeployArgs {
     plan: bool,
 
     #[command(flatten)]
+    images: ImageArgs,
+
+    #[command(flatten)]
     scope: ScopeArgs,
 
     #[command(flatten)]
@@ -59,6 +65,9 @@ pub(super) struct DeployArgs {
 pub(super) struct PlanArgs {
     #[command(flatten)]
     files: FileArgs,
+
+    #[command(flatten)]
+    images: ImageArgs,
 
     #[command(flatten)]
     scope: ScopeArgs,
@@ -100,10 +109,12 @@ pub(super) async fn execute(args: DeployArgs, environment: &Environment) -> Resu
     }
     let stack = read.stack()?;
     let api = args.target.api(environment)?;
+    let (stack, images) = built(&api, stack, args.images, environment).await?;
     let (stack, contents, planned) = planned(&api, stack, args.scope).await?;
     if args.plan {
         return tell(&planned, args.scope);
     }
+    images.send(&planned).await?;
     contents.apply(&api).await?;
     apply::apply(&api, &stack, &planned, args.wait, args.scope.json).await
 }
@@ -111,8 +122,25 @@ pub(super) async fn execute(args: DeployArgs, environment: &Environment) -> Resu
 /// Tells what deploying would do.
 pub(super) async fn foresee(args: PlanArgs, environment: &Environment) -> Result<(), CliError> {
     let stack = files::read(&args.files, environment)?.stack()?;
-    let (_, _, planned) = planned(&args.target.api(environment)?, stack, args.scope).await?;
+    let api = args.target.api(environment)?;
+    let (stack, _) = built(&api, stack, args.images, environment).await?;
+    let (_, _, planned) = planned(&api, stack, args.scope).await?;
     tell(&planned, args.scope)
+}
+
+/// The stack with its images, which are on this machine from now on and nowhere else.
+async fn built(
+    api: &Api,
+    stack: Stack,
+    args: ImageArgs,
+    environment: &Environment,
+) -> Result<(Stack, Images), CliError> {
+    if !stack.builds.is_empty() {
+        // Nobody waits for a build to hear that there is no manager.
+        api.services().await?;
+    }
+    let images = Images::build(&stack, args, environment).await?;
+    Ok((stack.with_images(&images.references()), images))
 }
 
 /// The stack with versions of its secrets and configs, what is in those, and what would change.

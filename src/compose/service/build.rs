@@ -7,6 +7,7 @@ use super::network;
 use crate::compose::problem::Problems;
 use crate::compose::read::{self, Fields};
 use crate::compose::value::Node;
+use crate::compose::variables::Variables;
 
 /// A build of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub struct Build {
     pub shm_size: Option<u64>,
     /// Host names that the build's steps know.
     pub extra_hosts: BTreeMap<String, Vec<network::HostAddress>>,
+    /// Images from whose layers steps may be taken.
+    pub cache_from: Vec<String>,
 }
 
 /// Where the files of a build are.
@@ -53,6 +56,17 @@ pub enum Dockerfile {
     File(String),
     /// The text itself.
     Inline(String),
+}
+
+impl Build {
+    /// With the values of build arguments that have none of their own, as far as variables say them.
+    pub(super) fn resolve(&mut self, variables: &Variables) {
+        for (name, value) in &mut self.args {
+            if value.is_none() {
+                *value = variables.get(name).map(str::to_owned);
+            }
+        }
+    }
 }
 
 pub(super) fn build(node: &Node, problems: &mut Problems) -> Option<Build> {
@@ -80,6 +94,7 @@ pub(super) fn build(node: &Node, problems: &mut Problems) -> Option<Build> {
         pull: fields.optional("pull", read::truth).unwrap_or_default(),
         shm_size: fields.optional("shm_size", read::bytes),
         extra_hosts: fields.optional("extra_hosts", network::hosts).unwrap_or_default(),
+        cache_from: fields.optional("cache_from", read::texts).unwrap_or_default(),
     })
 }
 

@@ -145,7 +145,7 @@ pub(super) fn read(
     let problems = &mut context.problems;
     check_name(name, entry, problems);
     let mut fields = Fields::of(&entry.node, problems)?;
-    let service = Service {
+    let mut service = Service {
         name: name.to_owned(),
         at: entry.key_at.clone(),
         places: entry.node.as_map()?.iter().map(|(key, entry)| (key.clone(), entry.key_at.clone())).collect(),
@@ -173,6 +173,9 @@ pub(super) fn read(
         isolation: isolation::isolation(&mut fields),
         logging: fields.optional("logging", logging),
     };
+    if let Some(build) = &mut service.build {
+        build.value.resolve(variables);
+    }
     let says = |key| entry.node.get(key).is_some_and(|node| !node.is_null() && node.as_text() != Some(""));
     if !says("image") && !says("build") {
         let says =

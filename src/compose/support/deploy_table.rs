@@ -71,6 +71,7 @@ pub(super) const ROWS: &[Row] = &[
         under: "services.*.build",
         keys: &[
             "args",
+            "cache_from",
             "context",
             "dockerfile",
             "dockerfile_inline",
@@ -88,8 +89,8 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         under: "services.*.build",
-        keys: &["cache_from", "cache_to"],
-        support: Warned("the build uses the cache of the engine that builds, and no other"),
+        keys: &["cache_to"],
+        support: Warned("the build fills the cache of the engine that builds, and no other"),
     },
     Row {
         under: "services.*.build",

@@ -1,5 +1,6 @@
 //! `orc deploy` and `orc plan` on a real engine, as people type them beside their Compose files.
 
+mod builds;
 mod networks;
 mod projects;
 mod refusals;
@@ -14,6 +15,7 @@ use tokio::process::{Child, Command};
 
 use crate::support::docker::BUSYBOX;
 use crate::support::orc::TestOrc;
+use crate::support::real_rig::docker_host;
 
 /// A directory with a Compose file, and the manager that its project is for.
 struct Place {
@@ -61,6 +63,8 @@ impl Place {
         command.args(args).current_dir(self.directory.path());
         command.env_clear().env("ORC_MANAGER_HOST", "localhost").env("HOME", "/nonexistent");
         command.env("ORC_MANAGER_PORT", self.port.to_string()).kill_on_drop(true);
+        // What builds is the `docker` of whoever deploys, and builds where they say.
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("DOCKER_HOST", docker_host());
         command
     }
 

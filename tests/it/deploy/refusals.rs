@@ -22,8 +22,8 @@ async fn bad_files_are_refused_with_line_and_column_and_nothing_changes() {
         ),
         (format!("services:\n  a: {good}\n  b: {{image: 'x:${{TAG?say}}'}}\n"), "compose.yaml:3:14: "),
         (
-            format!("services:\n  a: {good}\n  b: {{build: .}}\n"),
-            "compose.yaml:3:7: services.b.build is refused: orc builds no images",
+            format!("services:\n  a: {good}\n  b: {{build: {{ssh: [default]}}}}\n"),
+            "compose.yaml:3:15: `ssh` is refused: an image that needs it is built with `docker buildx build`",
         ),
         (
             format!("services:\n  a: {good}\n  b: {{image: 'a b'}}\n"),

@@ -1,0 +1,150 @@
+//! What `build:` says: built by `docker` on the machine of whoever deploys, and run.
+
+use std::fs;
+use std::process::Command;
+
+use serde_json::json;
+
+use super::Place;
+use crate::support::docker::{BUSYBOX, is_live};
+use crate::support::orc::TestOrc;
+use crate::support::real_rig::docker_host;
+use crate::support::registries::Registries;
+
+/// A project that builds; its images go when this is dropped.
+pub(super) struct Builds {
+    pub(super) place: Place,
+}
+
+/// A container that runs until it is stopped.
+const COMMAND: &str = "command: [sh, -c, \"trap 'exit 0' TERM; sleep 100000 & wait\"], stop_grace_period: 1s, \
+                       deploy: {update_config: {monitor: 1s}}";
+
+impl Builds {
+    pub(super) fn new(orc: &TestOrc) -> Self {
+        Self::of(Place::new(orc))
+    }
+
+    /// One service, of an image with a word in it.
+    fn of(place: Place) -> Self {
+        let builds = Self { place };
+        builds.place.write(&format!("services: {{web: {{build: ., {COMMAND}}}}}"));
+        builds.write("Dockerfile", &format!("FROM {BUSYBOX}\nCOPY word /word\n"));
+        builds.write("word", "one");
+        builds
+    }
+
+    pub(super) fn write(&self, name: &str, text: &str) {
+        fs::write(self.place.directory.path().join(name), text).unwrap();
+    }
+}
+
+impl Drop for Builds {
+    fn drop(&mut self) {
+        let docker = |args: &[&str]| Command::new("docker").args(["-H", &docker_host()]).args(args).output();
+        let filter = format!("reference=*/{}-*", self.place.project);
+        let format = "{{.Repository}}:{{.Tag}}";
+        let listed = docker(&["image", "ls", "--filter", &filter, "--format", format]).unwrap();
+        for image in String::from_utf8(listed.stdout).unwrap().lines() {
+            docker(&["image", "rm", "--force", image]).unwrap();
+        }
+    }
+}
+
+/// What the containers that run have in the file, in no order.
+pub(super) async fn words(orc: &TestOrc) -> Vec<String> {
+    let mut words = Vec::new();
+    for container in orc.containers().await.iter().filter(|container| is_live(container)) {
+        words.push(orc.docker.exec(container.id.as_deref().unwrap(), &["cat", "/word"]).await);
+    }
+    words
+}
+
+#[tokio::test]
+async fn what_is_built_is_planned_deployed_changed_and_replaced() {
+    let orc = TestOrc::start().await;
+    let builds = Builds::new(&orc);
+    let place = &builds.place;
+    let web = place.name("web");
+    let plan = place.orc(&["plan"]).await;
+    plan.is(2).printed(&format!(" orc.local/{web}:")).told("building").told("COPY word /word");
+    assert_eq!(orc.get("/services").await, json!([]), "a plan changes nothing");
+    place.orc(&["deploy"]).await.is(0);
+    assert_eq!(words(&orc).await, ["one"]);
+    place.orc(&["plan"]).await.is(0).printed("1 unchanged");
+
+    builds.write("word", "two");
+    place.orc(&["plan", "--no-build"]).await.is(0).printed("1 unchanged");
+    place.orc(&["plan"]).await.is(2).printed(&format!("replaces {web}.1.v1"));
+    place.orc(&["deploy"]).await.is(0).told(&format!("{web} runs version 2"));
+    assert_eq!(words(&orc).await, ["two"]);
+    place.orc(&["plan"]).await.is(0);
+}
+
+#[tokio::test]
+async fn what_is_built_once_runs_in_every_service_that_says_the_same() {
+    let orc = TestOrc::start().await;
+    let builds = Builds::new(&orc);
+    let place = &builds.place;
+    let inline = "{dockerfile_inline: \"FROM ${BASE}\\nARG WORD\\nRUN echo -n $$WORD > /word\\n\", args: {WORD: three}}";
+    let inline = inline.replace("${BASE}", BUSYBOX);
+    let name = format!("orc.local/{}-app:mine", place.project);
+    place.write(&format!(
+        "services:\n  a: {{build: {inline}, image: '{name}', {COMMAND}}}\n  b: {{image: '{name}', {COMMAND}}}\n"
+    ));
+    place.orc(&["deploy", "--no-build"]).await.is(1).told("has made no image on this machine yet");
+    let deployed = place.orc(&["deploy"]).await;
+    deployed.is(0).told(&format!("building {} for a, b", place.name("a")));
+    assert_eq!(words(&orc).await, ["three", "three"]);
+}
+
+#[tokio::test]
+async fn a_build_that_fails_changes_nothing_and_names_its_line() {
+    let orc = TestOrc::start().await;
+    let builds = Builds::new(&orc);
+    let place = &builds.place;
+    builds.write("Dockerfile", &format!("FROM {BUSYBOX}\nRUN echo because && exit 7\n"));
+    for verb in ["plan", "deploy"] {
+        let failed = place.orc(&[verb]).await;
+        failed
+            .is(1)
+            .told("compose.yaml:1:18: services.web.build failed: `docker build` ended with exit status: ");
+        failed.told("because").told("; nothing was changed");
+    }
+    assert_eq!(orc.get("/services").await, json!([]));
+    place.orc(&["deploy", "--check"]).await.is(0).printed("honoured  compose.yaml:1:18: services.web.build");
+    let mut without = place.command(&["deploy"]);
+    let output = without.env("PATH", "/nonexistent").output().await.unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        output.status.code() == Some(1) && told.contains("there is no program `docker` in the PATH"),
+        "{told}"
+    );
+    let nowhere = Builds::of(Place::alone());
+    let told = nowhere.place.orc(&["plan"]).await;
+    assert!(!told.is(1).told("no manager answers").stderr.contains("building"), "{told:?}");
+}
+
+#[tokio::test]
+async fn what_is_built_is_pushed_where_a_registry_is_named() {
+    let orc = TestOrc::start().await;
+    let builds = Builds::new(&orc);
+    let (place, registries) = (&builds.place, Registries::start());
+    let registry = format!("{}/team", registries.open);
+    let deploy = ["deploy", "--registry", &registry];
+    place.orc(&["plan", "--registry", "https://ghcr.io"]).await.is(2).told("without https://");
+    place.orc(&["plan", "--registry", &registry]).await.is(2);
+    let tags = async || {
+        let port = registries.open.rsplit_once(':').unwrap().1.parse().unwrap();
+        let path = format!("/v2/team/{}/tags/list", place.name("web"));
+        crate::support::http::ask(port, "GET", &path, &[], "").await.unwrap()
+    };
+    assert_eq!(tags().await.status, 404, "a plan pushes nothing");
+    place.orc(&deploy).await.is(0).told(&format!("pushing {registry}/"));
+    let service = orc.get(&format!("/services/{}", place.name("web"))).await;
+    let image = service["Task"]["Image"].as_str().unwrap();
+    let tag = image.strip_prefix(&format!("{registry}/{}:", place.name("web"))).unwrap();
+    assert_eq!(tags().await.json()["tags"], json!([tag]));
+    let again = place.orc(&deploy).await;
+    assert!(!again.is(0).stderr.contains("pushing"), "{again:?}");
+}
