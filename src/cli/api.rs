@@ -1,6 +1,7 @@
 //! The manager's API as the commands use it: one method per request.
 
 mod files;
+mod images;
 
 use std::fmt::Write as _;
 use std::time::Duration;

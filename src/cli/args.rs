@@ -127,6 +127,7 @@ const OF_MANAGERS: &[&str] = &[
     "lease",
     "bind_mounts",
     "capabilities",
+    "image_limit",
 ];
 
 const AFTER_HELP: &str = "\

@@ -5,7 +5,7 @@ use std::io;
 use std::process::{ExitStatus, Stdio};
 
 use tokio::io::AsyncWriteExt as _;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 /// The program.
 const DOCKER: &str = "docker";
@@ -60,8 +60,13 @@ pub(super) async fn ask(args: &[impl AsRef<OsStr>]) -> Result<String, DockerErro
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
+/// Begins what writes much to standard output. Its errors go to standard error; it ends when it is dropped.
+pub(super) fn begin(args: &[impl AsRef<OsStr>]) -> Result<Child, DockerError> {
+    Ok(command(args).stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?)
+}
+
 /// Whether it ended well.
-fn ended(args: &[impl AsRef<OsStr>], status: ExitStatus, why: &str) -> Result<(), DockerError> {
+pub(super) fn ended(args: &[impl AsRef<OsStr>], status: ExitStatus, why: &str) -> Result<(), DockerError> {
     if status.success() {
         return Ok(());
     }

@@ -11,6 +11,7 @@ use super::output;
 const TURN: Duration = Duration::from_millis(120);
 
 /// A wait that people look at.
+#[derive(Clone)]
 pub(super) enum Progress {
     /// The newest line, behind a turning wheel.
     Terminal(ProgressBar),

@@ -6,6 +6,7 @@
 mod connect;
 mod error;
 mod places;
+mod transfer;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -13,10 +14,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::DateTime;
-use futures_util::{Stream, StreamExt};
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Collected, Full, Limited, StreamBody};
-use hyper::body::{Frame, Incoming};
+use http_body_util::{BodyExt, Collected, Full, Limited};
+use hyper::body::Incoming;
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue, IF_MATCH, USER_AGENT};
 use hyper::{HeaderMap, Method, Request, Response};
 use hyper_util::client::legacy;
@@ -168,33 +168,6 @@ impl Client {
     ) -> Result<T, ClientError> {
         let json = serde_json::to_vec(body).map_err(|error| self.not_sent(&error))?;
         self.call(method, path, json.into(), deadline).await
-    }
-
-    /// `GET` whose answer begins within `deadline` and comes in pieces, without an end of its own. Dropping
-    /// the stream ends it.
-    pub async fn stream(
-        &self,
-        path: &str,
-        deadline: Duration,
-    ) -> Result<impl Stream<Item = Result<Bytes, ClientError>> + Send + use<>, ClientError> {
-        let request = self.request(Method::GET, path, Full::default().boxed_unsync())?;
-        let asking = async { self.admit(self.ask(&self.pools.questions, request).await?).await };
-        let client = self.clone();
-        let response = self.within(deadline, asking).await?;
-        let pieces = response.into_body().into_data_stream();
-        Ok(pieces.map(move |piece| piece.map_err(|error| client.broke_off(&error))))
-    }
-
-    /// `POST` of a body that comes in pieces and takes as long as it takes, until the server has answered.
-    /// Dropping the future breaks it off.
-    pub async fn upload(
-        &self,
-        path: &str,
-        pieces: impl Stream<Item = Bytes> + Send + 'static,
-    ) -> Result<(), ClientError> {
-        let frames = pieces.map(|piece| Ok(Frame::data(piece)));
-        let request = self.request(Method::POST, path, StreamBody::new(frames).boxed_unsync())?;
-        self.admit(self.ask(&self.pools.outputs, request).await?).await.map(drop)
     }
 
     async fn call<T: DeserializeOwned>(

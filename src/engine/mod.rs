@@ -11,6 +11,7 @@ pub mod labels;
 
 use std::collections::BTreeSet;
 use std::future::Future;
+use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -98,6 +99,15 @@ pub trait Engine: Send + Sync + 'static {
     fn pull(
         &self,
         image: &str,
+        progress: watch::Sender<String>,
+    ) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Takes in an image that comes as an archive, telling its progress; [`Failure::Refused`] = that did not bring `image`,
+    /// [`Failure::Unknown`] when nothing moved for 60 s. `POST /images/load`.
+    fn load(
+        &self,
+        image: &str,
+        archive: BoxStream<'static, io::Result<Bytes>>,
         progress: watch::Sender<String>,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 

@@ -13,9 +13,10 @@ use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::archives::Archives;
 use super::message::{Answer, Message, Refused, Word};
 use super::polls::Poll;
-use super::restore::restore;
+use super::restore::{open_archives, open_seal, restore};
 use crate::clock::Clock;
 use crate::model::decision::Decision;
 use crate::model::id::{ClusterId, NodeName, TaskId};
@@ -76,6 +77,8 @@ pub struct Keeper {
     standing: watch::Sender<Arc<Registry>>,
     /// What encrypts secrets.
     pub(super) seal: Seal,
+    /// What is in images.
+    archives: Archives,
     pub(super) draft: Draft,
 }
 
@@ -86,6 +89,8 @@ pub(super) struct Draft {
     pub(super) decisions: Vec<Decision>,
     /// What is in new versions of secrets and configs.
     pub(super) contents: Vec<(FileKey, FileVersion, AtRest)>,
+    /// Files of images that are in none any more, once that is written.
+    pub(super) archives_gone: Vec<String>,
     pub(super) requests: Vec<crate::model::request::Request>,
 }
 
@@ -105,6 +110,8 @@ pub struct Ends {
     pub standing: watch::Receiver<Arc<Registry>>,
     /// What decrypts secrets.
     pub seal: Seal,
+    /// What is in images.
+    pub archives: Archives,
     /// Tasks that cannot be read.
     pub unreadable: Arc<[TaskId]>,
     /// How long a worker may go on with what may run only once after it asked, milliseconds.
@@ -130,6 +137,7 @@ impl Keeper {
             );
         }
         let seal = open_seal(data_dir, &state);
+        let archives = open_archives(data_dir, &state);
         let registry = registry_of(&mut state);
         let next_event = state.next_event_seq;
         let cluster = restore(state, scheduler, clock.now());
@@ -159,6 +167,7 @@ impl Keeper {
             registry,
             standing,
             seal: seal.clone(),
+            archives: archives.clone(),
             draft: Draft::default(),
         };
         let ends = Ends {
@@ -169,6 +178,7 @@ impl Keeper {
             routed: routed_receiver,
             standing: standing_receiver,
             seal,
+            archives,
             unreadable,
             lease_ms: keeper.lease_ms(),
         };
@@ -210,6 +220,9 @@ impl Keeper {
             }
             if prune_at <= now {
                 let full = self.prune().await?;
+                if self.tend_images() {
+                    plan_at = Some(now);
+                }
                 prune_at = now + if full { TEND_EVERY } else { PRUNE_EVERY };
             }
         }
@@ -254,6 +267,7 @@ impl Keeper {
 
     /// Writes all that changed. When that fails, memory is what the store has.
     pub(super) async fn commit(&mut self) -> Result<(), Error> {
+        let archives_gone = std::mem::take(&mut self.draft.archives_gone);
         let batch = self.take_batch();
         if batch.is_empty() {
             self.tell_stuck();
@@ -269,6 +283,9 @@ impl Keeper {
                 self.cluster.number_routes_after(routed);
             }
             return Err(error);
+        }
+        for file in &archives_gone {
+            self.archives.remove(file);
         }
         if !batch.nodes.is_empty() || !batch.removed.is_empty() {
             self.tell_silence();
@@ -318,18 +335,6 @@ impl Keeper {
         }
         self.answer_polls();
     }
-}
-
-/// The key of the secrets, and a word in the log of what is wrong with those.
-fn open_seal(data_dir: &Path, state: &ManagerState) -> Seal {
-    for row in &state.unreadable_files {
-        tracing::error!(file.name = row.name, "a secret or a config cannot be read: {}", row.reason);
-    }
-    let seal = Seal::open(data_dir, &state.seals);
-    if let Some(trouble) = seal.trouble() {
-        tracing::error!("{trouble}; until then tasks that need a secret do not begin");
-    }
-    seal
 }
 
 /// Takes what the store has of tokens and admissions out of the state.

@@ -4,6 +4,7 @@ use tokio::sync::oneshot;
 
 use crate::model::access::Token;
 use crate::model::id::{NodeName, RequestId, TaskId};
+use crate::model::image::{ImageName, StoredImage};
 use crate::model::managed_file::{Contents, FileKey, FileKind};
 use crate::model::request::Request;
 use crate::model::service::ServiceName;
@@ -156,6 +157,20 @@ pub enum Message {
         /// Which version.
         version: u64,
     },
+    /// A user has sent an image, whose archive is kept.
+    PutImage {
+        /// Which.
+        image: Box<StoredImage>,
+    },
+    /// A user wants to see the images.
+    Images,
+    /// May the worker of a node have this image?
+    MayFetch {
+        /// Which node.
+        node: NodeName,
+        /// Which image.
+        image: ImageName,
+    },
     /// A worker wants to be let in.
     Join {
         /// What it shows for it.
@@ -216,6 +231,8 @@ pub enum Answer {
     Files(Vec<ManagedFile>),
     /// One secret or config.
     File(Box<ManagedFile>),
+    /// The images.
+    Images(Vec<StoredImage>),
 }
 
 /// Why something is not done.

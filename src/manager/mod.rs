@@ -1,8 +1,11 @@
 //! The manager: keeps what is wanted, decides where it runs, tells the workers, and answers people.
 
 pub mod admission;
+mod archive_names;
+pub mod archives;
 pub mod files;
 pub mod http;
+pub mod images;
 pub mod keeper;
 mod members;
 pub mod message;
@@ -34,9 +37,13 @@ use crate::wire::state::History;
 use crate::wire::sync::{StreamRequest, SyncAnswer, SyncRequest};
 use crate::wire::task::Task as TaskView;
 use admission::Invitation;
+use archives::Archives;
 use keeper::{Ends, EventFeed, Silent, Stuck};
 use message::{Answer, Message, Refused, Word};
 use pipes::Pipes;
+
+/// How large the archive of an image may be where nobody says so, bytes.
+pub const IMAGE_LIMIT: u64 = 4 << 30;
 
 /// What handlers hold of the manager: one for all of them.
 pub struct Manager {
@@ -54,6 +61,10 @@ pub struct Manager {
     own: Option<Digest>,
     /// What decrypts secrets.
     seal: Seal,
+    /// What is in images.
+    archives: Archives,
+    /// How large the archive of one may be, bytes.
+    image_limit: u64,
     /// Tasks that cannot be read.
     unreadable: Arc<[TaskId]>,
     /// How long a worker may go on with what may run only once after it asked, milliseconds.
@@ -103,6 +114,8 @@ impl Manager {
             invitation: None,
             own: None,
             seal: ends.seal,
+            archives: ends.archives,
+            image_limit: IMAGE_LIMIT,
             unreadable: ends.unreadable,
             lease_ms: ends.lease_ms,
             reader,
@@ -111,6 +124,12 @@ impl Manager {
             clock: Clock,
             stop,
         }
+    }
+
+    /// One that takes images up to so many bytes.
+    #[must_use = "this is another one"]
+    pub fn taking_images(self, limit: u64) -> Self {
+        Self { image_limit: limit, ..self }
     }
 
     async fn ask(&self, message: Message) -> Result<Answer, Trouble> {

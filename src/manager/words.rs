@@ -62,6 +62,9 @@ impl Keeper {
             Message::Files { kind } => self.files(*kind),
             Message::FileOf { key } => self.file(key),
             Message::MayHave { node, key, version } => self.may_have(node, key, *version),
+            Message::PutImage { image } => self.put_image(image, now),
+            Message::Images => self.images(),
+            Message::MayFetch { node, image } => self.may_fetch(node, image),
             Message::State => Answer::State(History {
                 cluster: self.cluster.id.to_string(),
                 epoch: self.cluster.epoch,

@@ -56,6 +56,8 @@ impl Keeper {
             files: dirty.files.iter().filter_map(|key| self.cluster.kept_file(key)).cloned().collect(),
             file_versions: made.collect(),
             file_pruned: dirty.file_pruned.into_iter().collect(),
+            images: dirty.images.iter().filter_map(|name| self.cluster.image(name)).cloned().collect(),
+            images_gone: dirty.images_gone.into_iter().collect(),
             events: draft.events,
             decisions: draft.decisions,
             requests: draft.requests,

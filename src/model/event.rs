@@ -107,6 +107,8 @@ event_kinds! {
     Run = "run",
     /// A user made a version of a secret or a config, or removed one.
     FileChanged = "file-changed",
+    /// A user sent an image that was built for a service, or the manager let go of one.
+    ImageChanged = "image-changed",
     /// The manager's database is older than what a worker knows.
     SafeMode = "safe-mode",
 }

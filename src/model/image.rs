@@ -2,8 +2,11 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use super::time::Timestamp;
 
 /// Before the names of images that managers hand out, where a registry's host is in others. No registry is asked for them.
 pub const HOST: &str = "orc.local";
@@ -89,6 +92,25 @@ impl From<ImageName> for String {
     fn from(name: ImageName) -> Self {
         name.0
     }
+}
+
+/// An image that a manager hands out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredImage {
+    /// What it is called.
+    pub name: ImageName,
+    /// The file with its archive, in the directory of all of them.
+    pub file: String,
+    /// Bytes of that.
+    pub size: u64,
+    /// SHA-256 of that, in hexadecimal digits.
+    pub digest: String,
+    /// Who sent it, in words.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// How long managers had run when nothing was found to name it any more; `None` = something names it.
+    pub unused_since: Option<Duration>,
 }
 
 /// Where images are pushed and pulled: `HOST[:PORT][/PREFIX]`, as in `ghcr.io/me`.

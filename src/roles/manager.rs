@@ -57,7 +57,8 @@ impl PreparedManager {
             bind_roots: BindRoots(settings.bind_mounts.clone()),
             capabilities: settings.capabilities.clone(),
         };
-        let handle = Manager::new(ends, reader, policy, process.stop.clone());
+        let handle =
+            Manager::new(ends, reader, policy, process.stop.clone()).taking_images(settings.image_limit);
         process.keep(keeper.run(process.stop.clone()));
         let handle = match &self.own {
             Some(own) => {

@@ -4,9 +4,9 @@ use clap::Args;
 
 use super::source::Setting;
 use super::{
-    ADVERTISE, BIND_MOUNTS, CAPABILITIES, DATA_DIR, DOCKER_HOST, LEASE, LOCAL_ACCESS, MANAGER_HOST,
-    MANAGER_PORT, NODE_LABELS, NODE_NAME, RETENTION, SCHEDULER, SECRETS_DIR, WORKER_HOST, WORKER_PORT,
-    WORKERS,
+    ADVERTISE, BIND_MOUNTS, CAPABILITIES, DATA_DIR, DOCKER_HOST, IMAGE_LIMIT, LEASE, LOCAL_ACCESS,
+    MANAGER_HOST, MANAGER_PORT, NODE_LABELS, NODE_NAME, RETENTION, SCHEDULER, SECRETS_DIR, WORKER_HOST,
+    WORKER_PORT, WORKERS,
 };
 
 /// What the command line says of the settings. Values are read by [`super::Settings::load`], which says where a
@@ -90,6 +90,10 @@ pub struct ServerFlags {
     /// under /dev/shm]
     #[arg(long, value_name = "DIR")]
     pub secrets_dir: Option<String>,
+
+    /// How large the archive of an image may be that the manager hands out, such as 512m or 8g [ORC_IMAGE_LIMIT, default: 4g]
+    #[arg(long, value_name = "SIZE")]
+    pub image_limit: Option<String>,
 }
 
 impl ServerFlags {
@@ -113,6 +117,7 @@ impl ServerFlags {
             (BIND_MOUNTS, &self.bind_mounts),
             (CAPABILITIES, &self.capabilities),
             (SECRETS_DIR, &self.secrets_dir),
+            (IMAGE_LIMIT, &self.image_limit),
         ];
         flags.into_iter().find(|(known, _)| *known == setting).and_then(|(_, value)| value.as_deref())
     }

@@ -50,6 +50,8 @@ pub const BIND_MOUNTS: Setting = with_flag("ORC_BIND_MOUNTS", "--bind-mounts");
 pub const CAPABILITIES: Setting = with_flag("ORC_CAPABILITIES", "--capabilities");
 /// Where secrets and configs of tasks are while they run.
 pub const SECRETS_DIR: Setting = with_flag("ORC_SECRETS_DIR", "--secrets-dir");
+/// How large an image may be that the manager hands out.
+pub const IMAGE_LIMIT: Setting = with_flag("ORC_IMAGE_LIMIT", "--image-limit");
 /// Where images go that `orc deploy` builds.
 pub const REGISTRY: Setting = without_flag("ORC_REGISTRY");
 /// Which log lines are written.
@@ -83,6 +85,7 @@ pub const ALL: &[Setting] = &[
     BIND_MOUNTS,
     CAPABILITIES,
     SECRETS_DIR,
+    IMAGE_LIMIT,
     REGISTRY,
     LOG,
     DOCKER_HOST,
@@ -131,6 +134,8 @@ pub struct Settings {
     pub capabilities: Vec<Capability>,
     /// A directory in memory, where secrets and configs of tasks are while they run; `None` leaves it to orc.
     pub secrets_dir: Option<PathBuf>,
+    /// How large the archive of an image may be that the manager hands out, bytes.
+    pub image_limit: u64,
     /// Where images go that `orc deploy` builds; `None` = to the manager.
     pub registry: Option<RegistryPrefix>,
     /// Directives for the log's filter, as `tracing_subscriber::EnvFilter` reads them.
@@ -222,6 +227,7 @@ impl Settings {
             bind_mounts: sources.get(BIND_MOUNTS, parse::directories)?.unwrap_or_default(),
             capabilities: sources.get(CAPABILITIES, parse::capabilities)?.unwrap_or_default(),
             secrets_dir: sources.get(SECRETS_DIR, parse::directory)?,
+            image_limit: sources.get(IMAGE_LIMIT, parse::size)?.unwrap_or(4 << 30),
             registry: sources.get(REGISTRY, str::parse)?,
             log: sources.get(LOG, parse::log_filter)?.unwrap_or("info".to_owned()),
             docker: DockerSettings {

@@ -161,6 +161,21 @@ pub(super) fn directory(text: &str) -> Result<PathBuf, String> {
     ))
 }
 
+/// A number of bytes, as in `512m`.
+pub(super) fn size(text: &str) -> Result<u64, String> {
+    let text = text.trim().to_ascii_lowercase();
+    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let unit = match text.get(digits.len()..) {
+        Some("" | "b") => Some(0),
+        Some("k" | "kb") => Some(10),
+        Some("m" | "mb") => Some(20),
+        Some("g" | "gb") => Some(30),
+        _ => None,
+    };
+    let bytes = digits.parse::<u64>().ok().zip(unit).and_then(|(number, unit)| number.checked_mul(1 << unit));
+    bytes.filter(|bytes| *bytes > 0).ok_or_else(|| "a size belongs there, such as 512m or 8g".to_owned())
+}
+
 /// Capabilities of Linux, separated by commas.
 pub(super) fn capabilities(text: &str) -> Result<Vec<Capability>, String> {
     text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(capability).collect()

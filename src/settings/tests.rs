@@ -39,6 +39,7 @@ fn without_a_word_the_defaults_hold() {
             bind_mounts: vec![],
             capabilities: vec![],
             secrets_dir: None,
+            image_limit: 4 << 30,
             registry: None,
             log: "info".to_owned(),
             docker: DockerSettings::default(),

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod authority;
+pub mod built_image;
 mod checks;
 mod duration;
 pub mod event;

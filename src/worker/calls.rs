@@ -9,6 +9,7 @@ use tokio_util::task::TaskTracker;
 
 use super::Said;
 use super::files::Files;
+use super::images;
 use super::networks::Networks;
 use super::probe::Probing;
 use super::turn::in_turn;
@@ -56,7 +57,9 @@ impl<E: Engine> Calls<E> {
             Call::List { number } => {
                 self.then_say(async move { Outcome::Listed { number, result: engine.list(&owner).await } });
             }
-            Call::Pull { image } => _ = self.tracker.spawn(pull(engine, image, said)),
+            Call::Pull { image } => {
+                _ = self.tracker.spawn(pull(engine, self.files.clone(), owner, image, said));
+            }
             Call::Probe { task, container, number, question, timeout } => {
                 let probing = self.probing.clone();
                 self.then_say(async move {
@@ -143,10 +146,16 @@ async fn look<E: Engine>(engine: &E, owner: &Owner, id_or_name: &str) -> Result<
 }
 
 /// Fetches an image, and says how far it is about once a second.
-async fn pull<E: Engine>(engine: Arc<E>, image: String, said: mpsc::Sender<Said>) {
+async fn pull<E: Engine>(
+    engine: Arc<E>,
+    files: Arc<Files>,
+    owner: Owner,
+    image: String,
+    said: mpsc::Sender<Said>,
+) {
     const EVERY: Duration = Duration::from_secs(1);
     let (progress, moved) = watch::channel(String::new());
-    let mut pull = Box::pin(engine.pull(&image, progress));
+    let mut pull = Box::pin(images::fetch(&*engine, files.manager(), &owner, &image, progress));
     let mut last = String::new();
     let result = loop {
         tokio::select! {

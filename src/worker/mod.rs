@@ -5,6 +5,7 @@ pub mod describe;
 pub mod files;
 pub mod hints;
 pub mod http;
+mod images;
 pub mod keeper;
 pub mod machine;
 pub mod membership;

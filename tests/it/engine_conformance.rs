@@ -87,6 +87,7 @@ probes! {
     a_program_that_is_not_there_ends_with_a_code_of_its_own
     a_program_that_takes_too_long_goes_on_until_its_container_ends
     a_program_in_what_does_not_run_is_a_conflict
+    an_archive_brings_its_image_or_is_refused
     a_network_is_made_shown_and_removed
     a_strangers_network_says_so_and_is_not_listed
     a_network_in_which_a_container_runs_is_not_removed
@@ -700,4 +701,28 @@ async fn followed_output_ends_with_the_container(rig: &impl Rig) {
 async fn output_of_what_is_not_there_is_missing(rig: &impl Rig) {
     let mut output = rig.engine().logs(&ContainerId("0".repeat(64)), &LogOptions::default());
     assert_fails(output.next().await.unwrap(), "missing");
+}
+
+async fn an_archive_brings_its_image_or_is_refused(rig: &impl Rig) {
+    let image = format!("orc.local/orc-test/{}:1a2b3c4d5e6f", rig.owner().cluster);
+    let archive = rig.archive_of(&image).await;
+    let create =
+        async || rig.engine().create(rig.owner(), &new_name(), &new_identity(), &spec_of(&image)).await;
+    assert_fails(create().await, "missing");
+    let load = async |image: &str, bytes: &[u8]| {
+        let pieces: Vec<_> =
+            bytes.chunks(100_000).map(|piece| Ok(bytes::Bytes::copy_from_slice(piece))).collect();
+        let (progress, told) = tokio::sync::watch::channel(String::new());
+        let result = rig.engine().load(image, futures_util::stream::iter(pieces).boxed(), progress).await;
+        let told = told.borrow().clone();
+        (result, told)
+    };
+    let half = load(&image, &archive[..archive.len() / 2]).await.0;
+    assert!(half.is_err(), "a half is no image");
+    assert_fails(create().await, "missing");
+    let (result, told) = load(&image, &archive).await;
+    assert!(result.is_ok() && !told.is_empty(), "{result:?} {told}");
+    create().await.unwrap();
+    let other = image.replace("1a2b3c4d5e6f", "aaaaaaaaaaaa");
+    assert_fails(load(&other, &archive).await.0, "refused");
 }

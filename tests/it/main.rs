@@ -17,6 +17,8 @@ mod engine_lost_answers;
 #[cfg(test)]
 mod engine_pull;
 #[cfg(test)]
+mod images;
+#[cfg(test)]
 mod ingress;
 #[cfg(test)]
 mod lifecycle;

@@ -176,6 +176,7 @@ impl Manager {
             services,
             unreadable_services,
             files: Vec::new(),
+            images: Vec::new(),
             id,
             epoch,
             epochs,

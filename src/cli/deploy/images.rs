@@ -5,13 +5,15 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::upload;
+use crate::cli::api::Api;
 use crate::cli::docker::{self, DockerError};
 use crate::cli::error::CliError;
 use crate::cli::output;
 use crate::cli::target::Environment;
 use crate::deploy::{Action, DeclaredBuild, Plan, Stack};
 use crate::model::id::RequestId;
-use crate::model::image::{HOST, RegistryPrefix, tag};
+use crate::model::image::{HOST, ImageName, RegistryPrefix, tag};
 use crate::settings::flags::ServerFlags;
 
 /// The tag of what was built last on this machine.
@@ -91,13 +93,17 @@ impl Images {
         Ok(reference)
     }
 
-    /// Sends those on which something depends that is to be created or changed.
-    pub(super) async fn send(&self, plan: &Plan) -> Result<(), CliError> {
+    /// Sends them to the manager where it does not have them; to a registry, those of services that are created or changed.
+    pub(super) async fn send(&self, api: &Api, plan: &Plan) -> Result<(), CliError> {
         for built in &self.built {
             let is_of = |service: &str| built.declared.services.iter().any(|name| name == service);
             let is_new = |action| matches!(action, Action::Create | Action::Change);
             let is_wanted = plan.services.iter().any(|step| is_of(&step.service) && is_new(step.action));
-            if self.registry.is_some() && is_wanted {
+            if let Some(Ok(name)) = ImageName::in_reference(&built.reference) {
+                upload::send(api, &name)
+                    .await
+                    .map_err(|error| failed(&built.declared, &format!("was built, and {error}")))?;
+            } else if is_wanted {
                 output::note(&format!("pushing {}", built.reference));
                 docker::run(&["push", &built.reference], None)
                     .await

@@ -9,6 +9,7 @@ mod remains;
 mod removal;
 mod rollout;
 mod show;
+mod upload;
 
 use std::time::Duration;
 
@@ -48,10 +49,10 @@ pub(super) struct DeployArgs {
     plan: bool,
 
     #[command(flatten)]
-    images: ImageArgs,
+    scope: ScopeArgs,
 
     #[command(flatten)]
-    scope: ScopeArgs,
+    images: ImageArgs,
 
     #[command(flatten)]
     wait: WaitArgs,
@@ -67,10 +68,10 @@ pub(super) struct PlanArgs {
     files: FileArgs,
 
     #[command(flatten)]
-    images: ImageArgs,
+    scope: ScopeArgs,
 
     #[command(flatten)]
-    scope: ScopeArgs,
+    images: ImageArgs,
 
     #[command(flatten)]
     target: Target,
@@ -114,7 +115,7 @@ pub(super) async fn execute(args: DeployArgs, environment: &Environment) -> Resu
     if args.plan {
         return tell(&planned, args.scope);
     }
-    images.send(&planned).await?;
+    images.send(&api, &planned).await?;
     contents.apply(&api).await?;
     apply::apply(&api, &stack, &planned, args.wait, args.scope.json).await
 }
@@ -128,7 +129,7 @@ pub(super) async fn foresee(args: PlanArgs, environment: &Environment) -> Result
     tell(&planned, args.scope)
 }
 
-/// The stack with its images, which are on this machine from now on and nowhere else.
+/// The stack with its images, which are on this machine from then on.
 async fn built(
     api: &Api,
     stack: Stack,

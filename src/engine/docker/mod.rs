@@ -7,6 +7,7 @@ mod credentials;
 mod exec;
 mod failure;
 mod hardening;
+mod load;
 mod network;
 mod pull;
 mod read;
@@ -16,6 +17,7 @@ mod volumes;
 
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -27,6 +29,7 @@ use bollard::query_parameters::{
     RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder, StartContainerOptions,
     StopContainerOptions,
 };
+use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use tokio::sync::watch;
 
@@ -225,6 +228,15 @@ impl Engine for Docker {
 
     async fn pull(&self, image: &str, progress: watch::Sender<String>) -> Result<(), Failure> {
         pull::pull(&self.streams, &self.logins, image, self.deadlines.pull_idle, &progress).await
+    }
+
+    async fn load(
+        &self,
+        image: &str,
+        archive: BoxStream<'static, io::Result<Bytes>>,
+        progress: watch::Sender<String>,
+    ) -> Result<(), Failure> {
+        load::load(&self.streams, image, archive, self.deadlines.pull_idle, progress).await
     }
 
     async fn network(&self, owner: &Owner, name: &str) -> Result<Network, Failure> {

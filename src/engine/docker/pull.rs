@@ -131,7 +131,7 @@ impl Layers {
 }
 
 /// With one digit after the point, rounded down.
-fn megabytes(bytes: i64) -> String {
+pub(super) fn megabytes(bytes: i64) -> String {
     format!("{}.{}", bytes / 1_000_000, bytes / 100_000 % 10)
 }
 

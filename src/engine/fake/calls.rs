@@ -1,7 +1,10 @@
 //! The fake engine as an [`Engine`]: each call meets its fault, if there is one, and then the host.
 
+use std::io;
 use std::time::Duration;
 
+use bytes::Bytes;
+use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -240,6 +243,26 @@ impl Engine for Fake {
                 self.deliver(name, program)
             }
         }
+    }
+
+    async fn load(
+        &self,
+        image: &str,
+        mut archive: BoxStream<'static, io::Result<Bytes>>,
+        progress: watch::Sender<String>,
+    ) -> Result<(), Failure> {
+        let mut bytes = Vec::new();
+        while let Some(piece) = archive.next().await {
+            bytes.extend_from_slice(&piece.map_err(|_| no_answer())?);
+            progress.send_replace(format!("{} bytes", bytes.len()));
+        }
+        let name = with_tag(image);
+        // Its archives are the names of the images that they bring.
+        if bytes != name.as_bytes() {
+            return Err(Failure::Refused(format!("the archive did not bring {image}")));
+        }
+        self.call((Verb::Load, &name, None), self.deadlines.pull_idle, |_| Ok(())).await?;
+        self.deliver(name.clone(), Program::default())
     }
 
     async fn network(&self, owner: &Owner, name: &str) -> Result<Network, Failure> {

@@ -42,6 +42,8 @@ pub enum Verb {
     RemoveNetwork,
     /// `pull`
     Pull,
+    /// `load`
+    Load,
     /// `events`
     Events,
     /// `logs`
@@ -63,6 +65,7 @@ impl Verb {
                 | Self::CreateNetwork
                 | Self::RemoveNetwork
                 | Self::Pull
+                | Self::Load
         )
     }
 }

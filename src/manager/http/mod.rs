@@ -5,6 +5,7 @@ pub mod configs;
 pub mod events;
 pub mod files;
 pub mod gate;
+pub mod images;
 pub mod join;
 pub mod logs;
 pub mod nodes;
@@ -63,6 +64,8 @@ pub const ROUTES: &[&str] = &[
     "GET /configs/{name}/data",
     "POST /configs/{name}/versions",
     "POST /configs/{name}/compare",
+    "GET /images",
+    "GET and PUT /images/{image}",
     "GET and POST /tokens",
     "DELETE /tokens/{id}",
     "POST /nodes/{name}/tasks",
@@ -115,6 +118,8 @@ pub fn router(manager: Manager) -> Router {
         .routes(routes!(configs::data))
         .routes(routes!(configs::update))
         .routes(routes!(configs::compare))
+        .routes(routes!(images::list))
+        .routes(routes!(images::get, images::put))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
         .routes(routes!(join::join))
@@ -129,6 +134,7 @@ pub fn router(manager: Manager) -> Router {
         .route("/nodes/{name}/sync", axum::routing::post(nodes::sync))
         .route("/nodes/{name}/secrets/{secret}/{version}", axum::routing::get(secrets::give))
         .route("/nodes/{name}/configs/{config}/{version}", axum::routing::get(configs::give))
+        .route("/nodes/{name}/images/{image}", axum::routing::get(images::give))
         .route("/nodes/{name}/streams/{id}", axum::routing::post(logs::fill))
         .route("/nodes/{name}/tasks/{id}", axum::routing::delete(tasks::stop_on))
         .with_state(manager.clone())
@@ -188,6 +194,8 @@ impl From<Refusal> for ApiError {
             | Refusal::UnknownService(_)
             | Refusal::UnknownFile(_)
             | Refusal::UnknownFileVersion { .. }
+            | Refusal::UnknownImage(_)
+            | Refusal::ImageNotNamed { .. }
             | Refusal::NotAssigned { .. }
             | Refusal::UnknownVersion { .. } => Self::not_found(message),
         }

@@ -15,6 +15,7 @@ impl Cluster {
     pub fn apply(&mut self, change: &Change, now: Now) -> Result<Applied, Refusal> {
         let of_user = match change {
             Change::Service(change) => change.is_of_user(),
+            Change::Image(change) => change.is_of_user(),
             Change::Submit(_)
             | Change::Stop { .. }
             | Change::RemoveNode { .. }
@@ -55,6 +56,7 @@ impl Cluster {
             Change::Lose { node, silent_seconds } => Ok(self.lose(node, *silent_seconds, now)),
             Change::Service(change) => self.change_service(change, now),
             Change::File(change) => self.change_file(change),
+            Change::Image(change) => Ok(self.change_image(change, now)),
             Change::Forget { task } => Ok(self.forget(*task)),
         }
     }

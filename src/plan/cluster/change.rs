@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use super::file_change::{FileChange, Means, Put};
+pub use super::image_change::ImageChange;
 pub use super::refusal::Refusal;
 pub use super::service_change::{Expected, Pace, ServiceChange, Steer, Word};
 use crate::model::decision::Reasoning;
@@ -146,6 +147,8 @@ pub enum Change {
     Service(ServiceChange),
     /// Something about a secret or a config.
     File(FileChange),
+    /// Something about an image that this manager hands out.
+    Image(ImageChange),
     /// The planner lets go of a task that finished long ago.
     Forget {
         /// Which task.

@@ -16,6 +16,8 @@ mod delta;
 mod file_change;
 mod files;
 mod history;
+mod image_change;
+pub mod images;
 mod member;
 mod members;
 mod moves;
@@ -37,6 +39,7 @@ use std::time::Duration;
 pub use self::delta::Delta;
 use self::files::Files;
 pub use self::files::{FileUser, Using};
+use self::images::Images;
 pub use self::member::Member;
 use self::members::Members;
 use self::rebalance::Rebalance;
@@ -46,6 +49,7 @@ pub use self::standing::ServiceStanding;
 use super::schedule::Pass;
 use crate::model::epoch::Epoch;
 use crate::model::id::{ClusterId, InstanceId, NodeName, RequestId, TaskId};
+use crate::model::image::{ImageName, StoredImage};
 use crate::model::managed_file::{FileKey, ManagedFile};
 use crate::model::node::{Node, SchedulerKind};
 use crate::model::service::{Service, ServiceName};
@@ -77,6 +81,8 @@ pub struct Cluster {
     services: Services,
     /// Secrets and configs, without what is in them.
     files: Files,
+    /// Images that this manager hands out.
+    images: Images,
     /// Tasks that are there and cannot be read: nothing is done about them.
     unreadable: BTreeSet<TaskId>,
     /// Names of live tasks, and of those that cannot be read.
@@ -131,6 +137,10 @@ pub struct Dirty {
     pub files: BTreeSet<FileKey>,
     /// Versions of secrets and configs to forget.
     pub file_pruned: BTreeSet<(FileKey, u64)>,
+    /// Images to write.
+    pub images: BTreeSet<ImageName>,
+    /// Images to forget.
+    pub images_gone: BTreeSet<ImageName>,
     /// The epoch that takes the place of all that were.
     pub accepted: Option<Epoch>,
 }
@@ -151,6 +161,7 @@ impl Cluster {
             nodes: Members::default(),
             services: Services::new(start.unreadable_services, start.epoch),
             files: start.files.into_iter().map(|file| (file.key.clone(), file)).collect(),
+            images: start.images.into_iter().map(|image| (image.name.clone(), image)).collect(),
             unreadable: start.unreadable.iter().map(|(id, _)| *id).collect(),
             names: start.unreadable.into_iter().map(|(id, name)| (name, id)).collect(),
             requests_of: start.requests.iter().map(|(id, task, _)| (*task, *id)).collect(),
@@ -323,6 +334,8 @@ pub struct Restored {
     pub unreadable_services: Vec<ServiceName>,
     /// Every secret and config, and those that were removed.
     pub files: Vec<ManagedFile>,
+    /// Images that it hands out.
+    pub images: Vec<StoredImage>,
     /// Moves that an operator's rebalance may still begin.
     pub rebalance: u32,
     /// Every accepted request: its task and the digest of what was asked.

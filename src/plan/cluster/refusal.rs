@@ -1,6 +1,7 @@
 //! Why a user's change of the cluster cannot be made.
 
 use crate::model::id::{NodeName, RequestId, TaskId};
+use crate::model::image::ImageName;
 use crate::model::managed_file::FileKey;
 use crate::model::port::Port;
 use crate::model::service::ServiceName;
@@ -192,6 +193,17 @@ pub enum Refusal {
         key: FileKey,
         /// By whom, in words.
         by: String,
+    },
+    /// There is no such image here.
+    #[error("this manager has no image {0}: `orc deploy` builds and sends it")]
+    UnknownImage(ImageName),
+    /// A worker asks for what no task on its node names.
+    #[error("no task that is to run on {node} names the image {image}")]
+    ImageNotNamed {
+        /// Whose worker.
+        node: NodeName,
+        /// For which.
+        image: ImageName,
     },
     /// A field's value is not possible.
     #[error("{0}")]

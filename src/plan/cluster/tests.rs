@@ -1,6 +1,7 @@
 //! What a manager decides and what each change means, case by case.
 
 mod files;
+mod images;
 mod moves;
 mod readiness;
 mod safe_mode;
@@ -55,6 +56,7 @@ impl World {
             services: Vec::new(),
             unreadable_services: Vec::new(),
             files: Vec::new(),
+            images: Vec::new(),
             id: ClusterId::MIN,
             epoch: 1,
             revision: 0,
@@ -332,6 +334,7 @@ fn a_manager_that_starts_grants_every_node_a_whole_lease() {
         services: Vec::new(),
         unreadable_services: Vec::new(),
         files: Vec::new(),
+        images: Vec::new(),
         id: ClusterId::MIN,
         epoch: 2,
         revision: 0,
@@ -425,6 +428,7 @@ fn a_date_that_is_set_makes_nothing_old_and_a_manager_that_was_away_did_not_wait
         services: Vec::new(),
         unreadable_services: Vec::new(),
         files: Vec::new(),
+        images: Vec::new(),
         id: cluster.id,
         epoch: cluster.epoch + 1,
         revision: cluster.revision(),

@@ -7,6 +7,7 @@ use super::{Host, Slot};
 use crate::model::container::Failure;
 use crate::model::event::EventKind;
 use crate::model::id::TaskId;
+use crate::model::image::ImageName;
 use crate::model::spec::PullPolicy;
 use crate::model::time::{Moment, Now};
 
@@ -116,7 +117,8 @@ impl Host {
 
     pub(super) fn pull_begun(&mut self, image: &str, now: Moment) {
         let failures = self.pulls.get(image).map_or(0, |pull| pull.failures);
-        let state = PullState::UnderWay("asking the registry".to_owned());
+        let whom = if ImageName::in_reference(image).is_some() { "manager" } else { "registry" };
+        let state = PullState::UnderWay(format!("asking the {whom}"));
         self.pulls.insert(image.to_owned(), Pull { state, at: now, failures });
     }
 

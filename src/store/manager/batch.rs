@@ -9,6 +9,7 @@ use crate::model::access::{Admission, Token};
 use crate::model::decision::Decision;
 use crate::model::epoch::Epoch;
 use crate::model::id::{NodeName, TaskId};
+use crate::model::image::{ImageName, StoredImage};
 use crate::model::managed_file::{AtRest, FileKey, FileVersion, ManagedFile};
 use crate::model::node::Node;
 use crate::model::request::Request;
@@ -20,6 +21,7 @@ use super::access_row::{self, AdmissionRow, TokenRow};
 use super::decision_row::{self, DecisionRow};
 use super::event_row::{self, ManagerEventRow, StoredEvent};
 use super::file_row::{self, FileRow};
+use super::image_row::{self, ImageRow};
 use super::node_row::{self, NodeRow};
 use super::request_row::{self, RequestRow};
 use super::run_row::{self, RunRow};
@@ -67,6 +69,10 @@ pub struct Batch {
     pub file_versions: Vec<(FileKey, FileVersion, AtRest)>,
     /// Versions of secrets and configs to forget: before any is written.
     pub file_pruned: Vec<(FileKey, u64)>,
+    /// Whole images that the manager hands out, new or changed.
+    pub images: Vec<StoredImage>,
+    /// Images to forget: before any is written.
+    pub images_gone: Vec<ImageName>,
     /// What was decided about tasks that are there, or among these. Of each task the last ten are kept.
     pub decisions: Vec<Decision>,
     /// What happened.
@@ -91,6 +97,8 @@ impl Batch {
             && self.dropped.is_empty()
             && self.files.is_empty()
             && self.file_pruned.is_empty()
+            && self.images.is_empty()
+            && self.images_gone.is_empty()
             && self.events.is_empty()
             && self.requests.is_empty()
             && self.tokens.is_empty()
@@ -116,6 +124,8 @@ impl Batch {
         statements.extend(run_row::UPSERT.all(&all(&self.runs, |(service, run)| RunRow::new(service, run))));
         statements.extend(rows(PRUNE_RUNS, &self.pruned_runs));
         statements.extend(self.of_files());
+        statements.extend(rows(image_row::FORGET, &self.images_gone));
+        statements.extend(image_row::UPSERT.all(&all(&self.images, ImageRow::from)));
         statements.extend(request_row::INSERT.all(&all(&self.requests, RequestRow::from)));
         statements.extend(decision_row::INSERT.all(&all(&self.decisions, DecisionRow::from)));
         statements.extend(event_row::INSERT.all(&all(&self.events, ManagerEventRow::from)));

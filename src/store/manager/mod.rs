@@ -8,6 +8,7 @@ mod event_row;
 #[cfg(test)]
 mod faults;
 mod file_row;
+mod image_row;
 mod node_row;
 mod reader;
 mod request_row;
@@ -27,6 +28,7 @@ use sqlx::{FromRow, SqlitePool};
 use crate::model::access::{Admission, Token};
 use crate::model::epoch::Epoch;
 use crate::model::id::{ClusterId, InstanceId, RequestId, TaskId};
+use crate::model::image::StoredImage;
 use crate::model::managed_file::ManagedFile;
 use crate::model::node::Node;
 use crate::model::service::Service;
@@ -44,6 +46,7 @@ use access_row::{AdmissionRow, TokenRow};
 pub use batch::Batch;
 pub use event_row::StoredEvent;
 use file_row::FileRow;
+use image_row::ImageRow;
 use node_row::NodeRow;
 pub use reader::{ManagerReader, TaskFilter};
 use run_row::RunRow;
@@ -97,6 +100,8 @@ pub struct ManagerState {
     pub seals: Vec<String>,
     /// Secrets and configs, or versions of them, that cannot be read: as good as not there.
     pub unreadable_files: Vec<Unreadable>,
+    /// Every image that the manager hands out and that can be read, by name.
+    pub images: Vec<StoredImage>,
     /// Every request that was answered, its task, and the digest of what it asked.
     pub requests: Vec<(RequestId, TaskId, String)>,
     /// Every token that was given out and can be read; one that cannot is as good as none.
@@ -223,6 +228,8 @@ async fn read_state(database: &mut Database) -> Result<ManagerState, Error> {
     let versions = scan::<file_row::VersionRow>(connection, file_row::VERSIONS).await.map_err(failed)?;
     let unreadable_files = files.unreadable.into_iter().chain(versions.unreadable).collect();
     let (files, seals) = file_row::assemble(files.items, versions.items);
+    let images = "SELECT rowid AS row, * FROM images WHERE rowid > ?1 ORDER BY rowid LIMIT ?2";
+    let images = scan::<ImageRow>(connection, images).await.map_err(failed)?;
     let requests: Vec<(String, String, String)> = sqlx::query_as("SELECT id, task, digest FROM requests")
         .fetch_all(&mut *connection)
         .await
@@ -254,6 +261,7 @@ async fn read_state(database: &mut Database) -> Result<ManagerState, Error> {
         files,
         seals,
         unreadable_files,
+        images: images.items,
         // One that cannot be read can only be asked for by an identifier that nobody has.
         requests: requests
             .into_iter()

@@ -1,6 +1,7 @@
 //! Every method of the manager's store and every rule of its schema, on real files.
 
 mod files;
+mod images;
 mod services;
 
 use std::collections::BTreeMap;

@@ -60,6 +60,11 @@ impl Files {
         let _ = self.manager.set(manager);
     }
 
+    /// Whom to ask; `None` = nobody was reached yet.
+    pub(super) fn manager(&self) -> Option<&Client> {
+        self.manager.get()
+    }
+
     /// What to create a container of instead, when that is about to be done and its task names files: those are there then.
     /// A [`Failure::Unknown`] says why one cannot be had now.
     pub(super) async fn provide_for(

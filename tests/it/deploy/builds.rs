@@ -1,13 +1,21 @@
 //! What `build:` says: built by `docker` on the machine of whoever deploys, and run.
 
+use std::ffi::OsString;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 
 use serde_json::json;
 
 use super::Place;
+use crate::support::decoys::Decoys;
 use crate::support::docker::{BUSYBOX, is_live};
-use crate::support::orc::TestOrc;
+use crate::support::history::History;
+use crate::support::orc::{Setup, TestOrc};
+use crate::support::patience::until;
+use crate::support::private_engine::PrivateEngine;
 use crate::support::real_rig::docker_host;
 use crate::support::registries::Registries;
 
@@ -147,4 +155,60 @@ async fn what_is_built_is_pushed_where_a_registry_is_named() {
     assert_eq!(tags().await.json()["tags"], json!([tag]));
     let again = place.orc(&deploy).await;
     assert!(!again.is(0).stderr.contains("pushing"), "{again:?}");
+}
+
+#[tokio::test]
+async fn what_is_built_here_is_sent_to_the_manager_and_runs_on_an_engine_that_did_not_build_it() {
+    let engine = PrivateEngine::start().await;
+    let docker = engine.docker();
+    let (history, decoys) =
+        (History::begin(docker.host.clone()), Arc::new(Decoys::make(docker.clone()).await));
+    let orc = TestOrc::start_on(docker, history, decoys, Setup::default()).await;
+    let builds = Builds::new(&orc);
+    let place = &builds.place;
+    place.orc(&["plan"]).await.is(2);
+    assert_eq!(orc.get("/images").await, json!([]), "a plan sends nothing");
+    place.orc(&["deploy"]).await.is(0).told(&format!("sent {}:", place.name("web")));
+    assert_eq!(words(&orc).await, ["one"]);
+    let again = place.orc(&["deploy"]).await;
+    again.is(0).told(&format!("the manager has {}:", place.name("web")));
+    builds.write("word", "two");
+    place.orc(&["deploy"]).await.is(0);
+    assert_eq!(words(&orc).await, ["two"]);
+    place.orc(&["plan"]).await.is(0);
+    assert_eq!(
+        orc.get("/images").await.as_array().unwrap().len(),
+        2,
+        "the former version can be brought back"
+    );
+}
+
+/// A `docker` that stops in the middle of what it saves.
+fn docker_that_breaks_off(directory: &Path) -> OsString {
+    let path = std::env::var_os("PATH").unwrap();
+    let real = std::env::split_paths(&path).map(|place| place.join("docker")).find(|docker| docker.exists());
+    let real = real.unwrap().display().to_string();
+    let script = directory.join("docker");
+    let save = format!("{real} \"$@\" | head -c 300000; exit 9");
+    fs::write(&script, format!("#!/bin/sh\nif [ \"$1\" = save ]; then {save}; fi\nexec {real} \"$@\"\n"))
+        .unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let places = [directory.to_owned()].into_iter().chain(std::env::split_paths(&path));
+    std::env::join_paths(places).unwrap()
+}
+
+#[tokio::test]
+async fn an_image_that_is_not_sent_to_its_end_is_not_kept_and_nothing_is_deployed() {
+    let orc = TestOrc::start().await;
+    let builds = Builds::new(&orc);
+    let bin = tempfile::tempdir().unwrap();
+    let mut deploy = builds.place.command(&["deploy"]);
+    let output = deploy.env("PATH", docker_that_breaks_off(bin.path())).output().await.unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    let words = "services.web.build was built, and cannot be read from `docker`: `docker save` ended with exit status: 9";
+    assert!(output.status.code() == Some(1) && told.contains(words), "{told}");
+    assert_eq!((orc.get("/images").await, orc.get("/services").await), (json!([]), json!([])));
+    let kept = || async { fs::read_dir(orc.data_dir().join("images")).unwrap().count() };
+    until("nothing is left of it", kept, |count| *count == 0).await;
+    builds.place.orc(&["deploy"]).await.is(0);
 }

@@ -94,6 +94,10 @@ impl Rig for FakeRig {
         self.fake.add_foreign(name, &self.spec(Kind::Server)).unwrap()
     }
 
+    async fn archive_of(&self, image: &str) -> Vec<u8> {
+        image.as_bytes().to_vec()
+    }
+
     async fn add_foreign_network(&self, name: &str) {
         self.fake.add_foreign_network(name);
     }

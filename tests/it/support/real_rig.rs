@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, resume_unwind};
 
 use bollard::models::{ContainerCreateBody, ContainerUpdateBody, NetworkCreateRequest};
 use bollard::query_parameters as query;
-use futures_util::FutureExt;
+use futures_util::{FutureExt, StreamExt};
 use orc::engine::docker::{Docker, DockerEnv};
 use orc::engine::{Deadlines, Engine, labels};
 use orc::model::container::Owner;
@@ -161,6 +161,15 @@ impl Rig for RealRig {
             ..ContainerCreateBody::default()
         };
         ContainerId(self.raw.create_container(Some(options), body).await.unwrap().id)
+    }
+
+    async fn archive_of(&self, image: &str) -> Vec<u8> {
+        let (repository, tag) = image.rsplit_once(':').unwrap();
+        let options = query::TagImageOptionsBuilder::new().repo(repository).tag(tag).build();
+        self.raw.tag_image(BUSYBOX, Some(options)).await.unwrap();
+        let pieces: Vec<_> = self.raw.export_image(image).map(Result::unwrap).collect().await;
+        self.raw.remove_image(image, None::<query::RemoveImageOptions>, None).await.unwrap();
+        pieces.concat()
     }
 
     async fn add_foreign_network(&self, name: &str) {

@@ -82,6 +82,9 @@ pub(crate) trait Rig: Sync + Sized {
     /// A container without labels of orc.
     fn add_foreign(&self, name: &str) -> impl Future<Output = ContainerId>;
 
+    /// An archive that brings an image of this name, which is not there.
+    fn archive_of(&self, image: &str) -> impl Future<Output = Vec<u8>>;
+
     /// A network without labels of orc.
     fn add_foreign_network(&self, name: &str) -> impl Future<Output = ()>;
 

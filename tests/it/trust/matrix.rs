@@ -260,7 +260,11 @@ fn fate_of(status: u16) -> Fate {
 /// A path of this route, with things in it that are not there; events end.
 fn path_of(route: &str) -> String {
     let path = route.replace("{name}", "box-1").replace("{id}", "0193e4a0-0000-7000-8000-000000000000");
-    let path = path.replace("{secret}", "key").replace("{config}", "site").replace("{version}", "1");
+    let path = path
+        .replace("{secret}", "key")
+        .replace("{config}", "site")
+        .replace("{image}", "web:1a2b3c4d5e6f")
+        .replace("{version}", "1");
     if route == "/events" { format!("{path}?follow=false") } else { path }
 }
 
@@ -359,6 +363,10 @@ fn the_table_says_what_was_decided() {
         GET /configs/{name}/data: Role(Read)
         POST /configs/{name}/versions: Role(Operate)
         POST /configs/{name}/compare: Role(Operate)
+        GET /images: Role(Read)
+        GET /images/{image}: Role(Read)
+        PUT /images/{image}: Role(Operate)
+        GET /nodes/{name}/images/{image}: Node
         GET /nodes/{name}/secrets/{secret}/{version}: Node
         GET /nodes/{name}/configs/{config}/{version}: Node
         POST /nodes/{name}/tasks: NodeOr(Operate)

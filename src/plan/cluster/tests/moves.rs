@@ -97,6 +97,7 @@ fn begin_anew(world: &mut World, given: Duration) {
         services: Vec::new(),
         unreadable_services: Vec::new(),
         files: Vec::new(),
+        images: Vec::new(),
         id: cluster.id,
         epoch: cluster.epoch + 1,
         revision: cluster.revision(),

@@ -68,6 +68,7 @@ impl World {
             services: Vec::new(),
             unreadable_services: Vec::new(),
             files: Vec::new(),
+            images: Vec::new(),
         };
         self.wait(3_600);
         self.cluster = Cluster::restore(restored, SchedulerKind::Roundrobin, self.now);

@@ -43,6 +43,7 @@ fn with_epochs(epochs: &[Epoch], revision: u64) -> World {
         services: Vec::new(),
         unreadable_services: Vec::new(),
         files: Vec::new(),
+        images: Vec::new(),
         id: ClusterId::MIN,
         epoch: epochs.last().unwrap().number,
         epochs: epochs.to_vec(),

@@ -137,6 +137,7 @@ impl World {
             services: cluster.services().cloned().collect(),
             unreadable_services: Vec::new(),
             files: Vec::new(),
+            images: Vec::new(),
             id: cluster.id,
             epoch: cluster.epoch + 1,
             revision: cluster.revision(),
