@@ -104,6 +104,8 @@ impl Machines {
         let netns = format!("--net={}", self.netns("m"));
         let mut command = tokio::process::Command::new("nsenter");
         command.arg(netns).arg(ORC).args(args).env_clear().env("ORC_CONFIG", logins).kill_on_drop(true);
+        // Of `docker`, which builds on the engine of this machine itself.
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.output().await.unwrap()
     }
 

@@ -15,6 +15,8 @@ mod engines;
 #[cfg(test)]
 mod fault;
 #[cfg(test)]
+mod images;
+#[cfg(test)]
 mod joining;
 #[cfg(test)]
 mod links;
