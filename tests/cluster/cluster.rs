@@ -139,6 +139,14 @@ impl Cluster {
         put["Version"].as_u64().unwrap()
     }
 
+    /// Removes a service, and waits until it is gone.
+    pub(crate) async fn remove_service(&self, name: &str) {
+        self.client.delete(&format!("/services/{name}"), PATIENCE).await.unwrap();
+        let look = async || self.get("/services").await.to_string();
+        let gone = |services: &String| !services.contains(&format!("\"Name\":\"{name}\""));
+        Fault::now().within(2 * PATIENCE, "the service is gone", look, gone).await;
+    }
+
     /// Says how a service's rollout goes on.
     pub(crate) async fn steer(&self, name: &str, action: &str) {
         let path = format!("/services/{name}/rollout");
@@ -234,6 +242,19 @@ impl Cluster {
     ) -> impl Stream<Item = Result<Bytes, ClientError>> + Send + Unpin + use<> {
         let path = format!("/tasks/{task}/logs?follow=true&tail=1");
         Box::pin(self.client.stream(&path, PATIENCE).await.unwrap())
+    }
+
+    /// What a task has written.
+    pub(crate) async fn logs(&self, task: &str) -> String {
+        let written = self.client.stream(&format!("/tasks/{task}/logs"), PATIENCE).await.unwrap();
+        let pieces: Vec<Bytes> = written.map(|piece| piece.unwrap()).collect().await;
+        String::from_utf8(pieces.concat()).unwrap()
+    }
+
+    /// Makes a secret of what this is in Base64.
+    pub(crate) async fn make_secret(&self, name: &str, data: &str) {
+        let secret = json!({ "Name": name, "Data": data });
+        let _: Value = self.client.post("/secrets", &secret, PATIENCE).await.unwrap();
     }
 
     /// How often a node was lost, as the manager wrote it down.

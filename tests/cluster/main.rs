@@ -15,6 +15,8 @@ mod engines;
 #[cfg(test)]
 mod fault;
 #[cfg(test)]
+mod files;
+#[cfg(test)]
 mod images;
 #[cfg(test)]
 mod joining;
