@@ -90,10 +90,15 @@ impl FileRefInput {
         Self { name, version: None, target: None, uid: None, gid: None, mode: None }
     }
 
-    fn checked(&self, kind: FileKind, place: &str) -> Result<FileRef, String> {
+    /// Where it is in the container.
+    pub fn target_as(&self, kind: FileKind) -> String {
         let given = self.target.as_deref().filter(|target| !target.is_empty());
-        let target = plain(&format!("{place}.Target"), given.unwrap_or(self.name.as_str()))?;
-        let target = if target.starts_with('/') { target } else { format!("{}{target}", kind.directory()) };
+        let target = given.unwrap_or(self.name.as_str());
+        if target.starts_with('/') { target.to_owned() } else { format!("{}{target}", kind.directory()) }
+    }
+
+    fn checked(&self, kind: FileKind, place: &str) -> Result<FileRef, String> {
+        let target = plain(&format!("{place}.Target"), &self.target_as(kind))?;
         let path = Path::new(&target);
         if !is_clean_absolute(path) || is_of_the_kernel(path) || target.ends_with('/') {
             return Err(format!(

@@ -1,6 +1,7 @@
 //! `orc service`: what should run as several tasks, how it changes, and how far it is.
 
 mod create;
+mod files;
 mod list;
 mod settle;
 mod update;

@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::Value;
 
+use super::files::FileArgs;
 use super::{ServiceArgs, WaitArgs, settle};
 use crate::cli::api::Api;
 use crate::cli::cron::CronFlags;
@@ -20,7 +21,8 @@ use crate::wire::submission::Duration;
 #[command(after_help = "\
 Examples:
   orc service update web --image nginx:1.30
-  orc service update web -e LOG=debug --env-rm TRACE --update-parallelism 2")]
+  orc service update web -e LOG=debug --env-rm TRACE --update-parallelism 2
+  orc service update web --secret-rm db --secret-add db2:db")]
 pub(in crate::cli) struct UpdateArgs {
     #[command(flatten)]
     service: ServiceArgs,
@@ -40,6 +42,9 @@ pub(in crate::cli) struct UpdateArgs {
     /// Take an environment variable away
     #[arg(long, value_name = "NAME")]
     env_rm: Vec<String>,
+
+    #[command(flatten)]
+    files: FileArgs,
 
     /// Cores each of its tasks may use, such as 0.5
     #[arg(long, value_name = "CORES", value_parser = values::cores)]
@@ -209,6 +214,7 @@ fn changed(before: &Service, args: &UpdateArgs) -> Result<ServiceInput, CliError
     if env.is_empty() {
         task.env = None;
     }
+    args.files.over(&mut input.task)?;
     input.update = args.policy.over(input.update.take());
     Ok(input)
 }

@@ -57,6 +57,40 @@ async fn the_commands_make_list_use_and_remove_them() {
 }
 
 #[tokio::test]
+async fn a_service_is_given_a_newer_secret_another_in_its_place_and_none() {
+    let orc = TestOrc::start().await;
+    let directory = tempfile::tempdir().unwrap();
+    let run = async |stdin: &str, words: &[&str]| {
+        let (code, told) = command(&orc, directory.path(), stdin, words).await;
+        assert_eq!(code, 0, "{words:?}: {told}");
+    };
+    let name = orc.name("web");
+    let update = async |flags: &[&str]| {
+        run("", &[&["service", "update", &name, "--update-monitor", "500ms"], flags].concat()).await;
+        let service = orc.get(&format!("/services/{name}")).await;
+        let newest = |task: &&Value| task["Version"] == service["Version"];
+        let task = service["Tasks"].as_array().unwrap().iter().find(newest).unwrap();
+        let task = orc.task(task["ID"].as_str().unwrap()).await;
+        in_container(&orc, &task, "cat /run/secrets/* || true").await
+    };
+    run("first", &["secret", "create", "db", "-"]).await;
+    run("other", &["secret", "create", "db2", "-"]).await;
+    let sleeps = ["sh", "-c", "trap 'exit 0' TERM; sleep 100000 & wait"];
+    let words =
+        ["service", "create", "--update-monitor", "500ms", "--name", &name, "--secret", "db", BUSYBOX, "--"];
+    run("", &[&words[..], &sleeps[..]].concat()).await;
+    run("second", &["secret", "update", "db", "-"]).await;
+    assert_eq!(
+        update(&["-e", "A=1"]).await,
+        "first",
+        "it stays at its version until somebody says otherwise"
+    );
+    assert_eq!(update(&["--secret-add", "db"]).await, "second");
+    assert_eq!(update(&["--secret-rm", "db", "--secret-add", "db2:db"]).await, "other");
+    assert_eq!(update(&["--secret-rm", "db2"]).await, "");
+}
+
+#[tokio::test]
 async fn a_project_is_deployed_with_its_files_and_what_changed_in_one_is_a_rollout() {
     let orc = TestOrc::start().await;
     let directory = tempfile::tempdir().unwrap();
