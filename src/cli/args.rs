@@ -10,6 +10,7 @@ use super::cron::CronCommand;
 use super::deploy::{DeployArgs, PlanArgs};
 use super::events::EventsArgs;
 use super::file::{ConfigCommand, FileCommand};
+use super::image::ImageCommand;
 use super::inspect::InspectArgs;
 use super::list::ListArgs;
 use super::login::LoginArgs;
@@ -81,6 +82,9 @@ pub(super) enum Command {
     /// Keep configs, which containers get as files
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// See the images that were built for services
+    #[command(subcommand)]
+    Image(ImageCommand),
     /// List nodes, as `orc node ls` does
     Nodes(ListArgs),
     /// List, drain, label and remove nodes, and let workers join
@@ -105,7 +109,7 @@ pub(super) enum Command {
 /// The commands by what they are about.
 const GROUPS: &[(&str, &[&str])] = &[
     ("Tasks", &["run", "ps", "stop", "logs", "events", "why", "inspect"]),
-    ("Services", &["deploy", "plan", "service", "cron", "secret", "config"]),
+    ("Services", &["deploy", "plan", "service", "cron", "secret", "config", "image"]),
     ("Cluster", &["nodes", "node", "rebalance", "token", "ca", "state"]),
     ("Managers elsewhere", &["login", "context"]),
     ("Server roles", &["manager", "worker"]),

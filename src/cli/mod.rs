@@ -14,6 +14,7 @@ mod error;
 mod events;
 mod file;
 mod find;
+mod image;
 mod inspect;
 mod lines;
 mod list;
@@ -93,6 +94,7 @@ fn execute(cli: Cli, environment: &Environment) -> Result<(), CliError> {
         Some(Command::Cron(command)) => client(cron::execute(command, environment)),
         Some(Command::Secret(command)) => client(file::execute(FileKind::Secret, command, environment)),
         Some(Command::Config(command)) => client(file::config(command, environment)),
+        Some(Command::Image(command)) => client(image::execute(command, environment)),
         Some(Command::Rebalance(args)) => client(rebalance::execute(args, environment)),
         Some(Command::Ca(args)) => client(ca::execute(args, environment)),
         Some(Command::State(args)) => client(state::execute(args, environment)),

@@ -9,6 +9,11 @@ use crate::model::image::ImageName;
 use crate::wire::built_image::BuiltImage;
 
 impl Api {
+    /// All images.
+    pub(in crate::cli) async fn images(&self) -> Result<Vec<BuiltImage>, ClientError> {
+        self.client.get("/images", DEADLINE).await
+    }
+
     /// One image; refused with 404 where the manager does not have it.
     pub(in crate::cli) async fn image(&self, name: &ImageName) -> Result<BuiltImage, ClientError> {
         self.client.get(&path_of(name), DEADLINE).await

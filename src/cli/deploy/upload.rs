@@ -11,8 +11,8 @@ use tokio_util::io::ReaderStream;
 
 use crate::cli::api::Api;
 use crate::cli::docker::{self, DockerError};
-use crate::cli::output;
 use crate::cli::progress::Progress;
+use crate::cli::{output, words};
 use crate::client::ClientError;
 use crate::model::image::ImageName;
 
@@ -64,7 +64,7 @@ pub(super) async fn send(api: &Api, name: &ImageName) -> Result<(), NotSent> {
             sent.bytes += piece.len() as u64;
             sent.sum.update(piece);
             if let Progress::Terminal(_) = told {
-                told.tell(format!("sending {name} to the manager: {}", megabytes(sent.bytes)));
+                told.tell(format!("sending {name} to the manager: {}", words::size(sent.bytes)));
             }
         }
     });
@@ -81,7 +81,7 @@ pub(super) async fn send(api: &Api, name: &ImageName) -> Result<(), NotSent> {
     if image.digest != digits.concat() {
         return Err(NotSent::Spoiled);
     }
-    output::note(&format!("sent {name} to the manager: {}", megabytes(sent.bytes)));
+    output::note(&format!("sent {name} to the manager: {}", words::size(sent.bytes)));
     Ok(())
 }
 
@@ -105,9 +105,4 @@ fn pieces(
         fail.take().map(|fail| fail.send(error));
         future::pending().await
     })
-}
-
-/// With one digit after the point, rounded down.
-fn megabytes(bytes: u64) -> String {
-    format!("{}.{} MB", bytes / 1_000_000, bytes / 100_000 % 10)
 }

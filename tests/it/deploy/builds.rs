@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::Place;
+use super::{Ended, Place};
 use crate::support::decoys::Decoys;
 use crate::support::docker::{BUSYBOX, is_live};
 use crate::support::history::History;
@@ -172,6 +172,8 @@ async fn what_is_built_here_is_sent_to_the_manager_and_runs_on_an_engine_that_di
     assert_eq!(words(&orc).await, ["one"]);
     let again = place.orc(&["deploy"]).await;
     again.is(0).told(&format!("the manager has {}:", place.name("web")));
+    let listed = Ended::of(place.command_as_is(&["image", "ls"])).await;
+    listed.is(0).printed("NAME").printed(&format!("{}:", place.name("web")));
     builds.write("word", "two");
     place.orc(&["deploy"]).await.is(0);
     assert_eq!(words(&orc).await, ["two"]);
