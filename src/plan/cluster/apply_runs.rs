@@ -231,7 +231,12 @@ fn left_out(name: &ServiceName, decision: &Decision) -> Option<String> {
         cron::Run::Begin { .. } => None,
     };
     let skips: Vec<_> = decision.runs.iter().filter_map(skip).collect();
-    let (first, last) = (skips.first()?, skips.last()?);
+    let (Some(first), Some(last)) = (skips.first(), skips.last()) else {
+        let (forgotten, most) = (decision.forgotten, cron::MOST_MISSED);
+        return (forgotten > 0).then(|| {
+            format!("{name} leaves out {forgotten} runs at least: only the last {most} that were missed are made up for")
+        });
+    };
     let earlier = match decision.forgotten {
         0 => String::new(),
         forgotten => format!("; before these, {forgotten} more were missed at least"),

@@ -167,7 +167,7 @@ struct Search<'a> {
 }
 
 /// All of a specification that says how a task stands where.
-type Want = ((u64, u64, u64), Vec<(Protocol, u16)>, Placement, BTreeMap<String, String>);
+type Want = ((u64, u64, u64), Vec<(Protocol, u16)>, Vec<String>, Placement, BTreeMap<String, String>);
 
 impl<'a> Search<'a> {
     fn new(cluster: &'a Cluster, now: Moment) -> Self {
@@ -294,7 +294,8 @@ impl<'a> Search<'a> {
 
 fn want(spec: &TaskSpec) -> Want {
     let resources = (spec.reserved_cpu().to_bits(), spec.reserved_memory(), spec.disk);
-    (resources, spec.fixed_host_ports().collect(), spec.placement.clone(), spec.labels.clone())
+    let volumes = spec.named_volumes().map(ToOwned::to_owned).collect();
+    (resources, spec.fixed_host_ports().collect(), volumes, spec.placement.clone(), spec.labels.clone())
 }
 
 /// A node as it will be once what is leaving it has left.

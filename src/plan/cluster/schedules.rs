@@ -52,7 +52,8 @@ pub(super) fn next(cluster: &Cluster, managed: &Managed, cron: &Cron, wall: Time
             missed: cron.missed,
             suspended: schedule.is_suspended,
             next: schedule.next,
-            running: open.iter().filter(|run| run.outcome.is_none()).count(),
+            // One that gives way runs until it has ended.
+            running: open.len(),
         },
         wall,
     );

@@ -8,6 +8,7 @@ use super::account::View;
 use super::points::{POINT, Points};
 use super::room::{Ask, Free, nano_cores};
 use super::standing::{Cost, share};
+use super::volumes::Tied;
 use super::{Candidate, Pass, UNLIMITED_STEP};
 use crate::model::decision::Reasoning;
 use crate::model::id::NodeName;
@@ -63,13 +64,16 @@ impl Pass {
     /// The node on which a task that wants `spec` and is counted in on `from` would stand clearly better, if there is one.
     pub fn better(&mut self, spec: &TaskSpec, from: &NodeName) -> Option<Better> {
         let here = self.open(from)?;
+        // It stays where its data is, and what it has put there itself may be known of nowhere else.
+        let tied = Tied::of(spec, &self.nodes);
+        let wanted = tied.as_ref().map_or(spec, |tied| &tied.spec);
         let ask = Ask::of(spec);
         let load = self.count_out(here, spec);
-        let found = self.choose(spec, &ask).filter(|there| *there != here);
+        let found = self.choose(wanted, &ask).filter(|there| *there != here);
         let found = found.filter(|there| self.view().is_clearly_better(*there, here, spec, &ask));
         let better = found.map(|there| Better {
             node: self.nodes.open[there].name.clone(),
-            reasoning: self.account(there, spec, &ask),
+            reasoning: self.account(there, wanted, &ask),
             gain: self.view().side_by_side(there, here, spec, &ask),
         });
         self.count_in(here, spec, load);

@@ -44,3 +44,14 @@ fn a_task_waits_for_the_node_of_its_volume_and_says_so() {
         "its volume pgdata is on n1; no node fits: 1 does not match \"node.name==n1\", 1 is unreachable"
     );
 }
+
+#[test]
+fn a_task_stays_with_its_data_however_much_better_it_would_stand_elsewhere() {
+    let mut pass = Pass::new(SchedulerKind::Spread, idle(&["n1", "n2"]), None);
+    let first = pass.place(&with_volume("new"), None).unwrap().node;
+    for _ in 0..3 {
+        assert_eq!(pass.place(&with_volume("new"), None).unwrap().node, first);
+    }
+    assert_eq!(pass.better(&with_volume("new"), &first), None);
+    assert!(pass.better(&unlimited(), &first).is_some(), "one without data may go");
+}

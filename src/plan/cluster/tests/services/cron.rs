@@ -150,6 +150,20 @@ fn after_a_night_of_being_off_missed_runs_are_made_up_for_as_was_asked() {
 }
 
 #[test]
+fn missed_runs_that_are_too_many_to_be_made_up_for_are_told_though_none_is_left_out_by_itself() {
+    let mut world = World::with_workers(1);
+    let spec = by_clock("once", "* * * * *", "", Overlap::Forbid, Missed::All);
+    world.set(Expected::Absent, &spec).unwrap();
+    world.second(&[]);
+    world.off(150 * MINUTE);
+    let changes = reconcile(&mut world.cluster, Patience::default(), world.now);
+    let [change @ Change::Service(ServiceChange::Tick { .. })] = &changes[..] else { panic!("{changes:?}") };
+    let Ok(Applied::Changed(events)) = world.apply(change) else { panic!("{change:?} changes nothing") };
+    let told: Vec<&str> = events.iter().map(|event| event.message.as_str()).collect();
+    assert!(told.iter().any(|message| message.starts_with("web leaves out 50 runs at least")), "{told:?}");
+}
+
+#[test]
 fn a_clock_that_is_set_to_and_fro_repeats_no_run() {
     let mut world = World::with_workers(1);
     world.set(Expected::Absent, &by_clock("once", "@hourly", "", Overlap::Forbid, Missed::Once)).unwrap();
@@ -326,6 +340,22 @@ fn a_service_that_runs_by_the_clock_no_more_has_nothing_left_of_it_and_back_agai
     world.set(Expected::Anything, &every_minute("good", Overlap::Allow)).unwrap();
     world.minutes(1);
     assert_eq!(world.live(), ["web.3.v1"]);
+}
+
+#[test]
+fn a_run_waits_for_one_that_gives_way_though_it_was_to_overlap_otherwise_then() {
+    let mut world = World::with_workers(1);
+    world.set(Expected::Absent, &every_minute("good", Overlap::Replace)).unwrap();
+    world.seconds(50);
+    world.ask(1).unwrap();
+    world.set(Expected::Anything, &service("good", Mode::Replicated(1))).unwrap();
+    world.second(&[1]);
+    world.set(Expected::Anything, &every_minute("good", Overlap::Forbid)).unwrap();
+    world.second(&[1]);
+    assert!(!world.runs()[0].is_over(), "nobody has heard of its end");
+    world.now.wall = world.now.wall.after(MINUTE);
+    world.second(&[1]);
+    assert_eq!(world.states(), ["replaced", "stopped", "skipped"]);
 }
 
 #[test]
