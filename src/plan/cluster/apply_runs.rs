@@ -234,7 +234,7 @@ fn left_out(name: &ServiceName, decision: &Decision) -> Option<String> {
     let (Some(first), Some(last)) = (skips.first(), skips.last()) else {
         let (forgotten, most) = (decision.forgotten, cron::MOST_MISSED);
         return (forgotten > 0).then(|| {
-            format!("{name} leaves out {forgotten} runs at least: only the last {most} that were missed are made up for")
+            format!("{name} leaves out {forgotten} runs at least: of those missed, the last {most} are made up for")
         });
     };
     let earlier = match decision.forgotten {
