@@ -50,9 +50,10 @@ impl Builds {
 impl Drop for Builds {
     fn drop(&mut self) {
         let docker = |args: &[&str]| Command::new("docker").args(["-H", &docker_host()]).args(args).output();
-        let filter = format!("reference=*/{}-*", self.place.project);
+        let [filter, pushed] = ["*", "*/*"].map(|host| format!("reference={host}/{}-*", self.place.project));
         let format = "{{.Repository}}:{{.Tag}}";
-        let listed = docker(&["image", "ls", "--filter", &filter, "--format", format]).unwrap();
+        let listed =
+            docker(&["image", "ls", "--filter", &filter, "--filter", &pushed, "--format", format]).unwrap();
         for image in String::from_utf8(listed.stdout).unwrap().lines() {
             docker(&["image", "rm", "--force", image]).unwrap();
         }
