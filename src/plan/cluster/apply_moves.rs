@@ -139,10 +139,11 @@ impl Cluster {
 
     /// Remembers why a task cannot leave its node.
     pub(super) fn immovable(&mut self, id: TaskId, why: &str, now: Now) -> Applied {
-        self.services.leave_in_place(id);
-        let Some(task) = self.tasks.get(&id).filter(|task| !task.state.is_final()) else {
+        let Some(task) = self.tasks.get(&id) else { return Applied::Ignored };
+        self.services.leave_in_place(task);
+        if task.state.is_final() {
             return Applied::Ignored;
-        };
+        }
         if self.stuck.get(&id).is_some_and(|known| known == why) {
             return Applied::Ignored;
         }

@@ -255,15 +255,22 @@ pub(super) fn may_be_handed_over(cluster: &Cluster, task: &Task) -> bool {
     })
 }
 
-/// Why none takes the place of a task that is handed over yet; `None` = nothing is in the way.
+/// Why none takes the place of a task that is handed over yet, or none will; `None` = nothing is in the way.
 pub(super) fn why_not_handed_over(cluster: &Cluster, task: &Task) -> Option<String> {
     let membership = task.membership.as_ref()?;
     let others =
         cluster.services.get(&membership.service)?.tasks.keys().filter_map(|id| cluster.tasks.get(id));
     let in_its_slot =
         |other: &&Task| other.membership.as_ref().is_some_and(|its| its.slot == membership.slot);
-    let mut waiting = others.filter(in_its_slot).filter(|other| other.state == State::Pending);
-    waiting.next().map(|other| other.message.clone()).filter(|why| !why.is_empty())
+    let why = |other: &Task| match other.state {
+        State::Pending => Some(other.message.clone()).filter(|why| !why.is_empty()),
+        state if state.is_final() => {
+            Some(format!("{} was to take its place, and has ended: {}", other.spec.name, other.message))
+        }
+        _ => None,
+    };
+    let wanted = |other: &&Task| other.id != task.id && other.desired == Desired::Run;
+    others.filter(in_its_slot).filter(wanted).find_map(why)
 }
 
 /// How a task is. Only one of the version that is wanted is on trial, where it may stay: of another counts how it is now.

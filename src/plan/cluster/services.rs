@@ -270,8 +270,10 @@ impl Services {
     }
 
     /// Wants a task where it is, after all.
-    pub(super) fn leave_in_place(&mut self, task: TaskId) {
-        self.displaced.remove(&task);
+    pub(super) fn leave_in_place(&mut self, task: &Task) {
+        if self.displaced.remove(&task.id).is_some() {
+            self.stir(task);
+        }
     }
 
     /// Those in whose places others are wanted, and where.

@@ -648,6 +648,33 @@ fn a_task_behind_a_port_that_stands_better_elsewhere_gives_way_once_another_is_r
 }
 
 #[test]
+fn a_task_stays_where_it_is_when_the_one_that_was_to_take_its_place_has_failed() {
+    let mut world = World::with_workers(2);
+    for _ in 0..10 {
+        world.second(&[2]);
+    }
+    world.set(Expected::Absent, &with_port(replicated("good", 2))).unwrap();
+    for _ in 0..10 {
+        world.second(&[2]);
+    }
+    world.seconds(2);
+    let before: Vec<String> = world.live().into_iter().map(str::to_owned).collect();
+    world.apply(&Change::Rebalance { moves: 1 }).unwrap();
+    while world.live().len() < 3 {
+        world.second(&[1, 2]);
+    }
+    world.second(&[1, 2]);
+    let new = world.cluster.tasks().max_by_key(|task| task.seq).unwrap().clone();
+    let observed = Observed { seq: 1, ..Observed::default() };
+    let (task, placement, message) = (new.id, new.placement, "port is taken".to_owned());
+    let report = Report { task, placement, state: State::Failed, observed, ready_for_ms: None, message };
+    world.apply(&Change::Report { node: new.node.unwrap(), report }).unwrap();
+    world.seconds(3);
+    assert_eq!(world.live(), before);
+    assert_eq!(world.cluster.task(new.id).unwrap().desired, Desired::Stop);
+}
+
+#[test]
 fn one_that_finds_no_other_place_stays_says_why_and_keeps_its_place_when_the_drain_is_taken_back() {
     let mut world = World::with_workers(2);
     let mut spec = with_port(replicated("good", 1));
