@@ -1,6 +1,7 @@
 //! `orc deploy` and `orc plan` on a real engine, as people type them beside their Compose files.
 
 mod builds;
+mod kept_word;
 mod networks;
 mod projects;
 mod refusals;
