@@ -180,6 +180,11 @@ pub struct Observed {
 }
 
 impl Observed {
+    /// Whether any container of it was seen: one that could never be made, as its image is nowhere, has left nothing behind.
+    pub const fn had_a_container(&self) -> bool {
+        self.container.is_some() || self.host_ports.is_some() || self.exit_code.is_some()
+    }
+
     /// Whether a task of this specification that runs so gets traffic.
     pub fn is_ready(&self, spec: &TaskSpec) -> bool {
         match (&self.ready, self.health) {

@@ -220,7 +220,7 @@ impl Cluster {
         self.finished.insert((lived, id));
         if let Some(member) = task.node.as_ref().and_then(|name| self.nodes.get_mut(name)) {
             member.usage.remove(&task.spec);
-            if task.observed.attempt > 0 && member.keep_volumes(&task.spec) {
+            if task.observed.had_a_container() && member.keep_volumes(&task.spec, now.moment) {
                 self.dirty.nodes.insert(member.node.name.clone());
             }
             self.fresh.append(&mut self.parked);

@@ -47,7 +47,7 @@ impl Cluster {
         let Some(member) = self.nodes.get_mut(name) else { return Ok(Applied::Ignored) };
         let message = engine_trouble.as_deref().unwrap_or_default();
         let before = member.node.state;
-        let facts = facts.over(&member.node.facts);
+        let facts = member.facts_after(facts, now.moment);
         if !joined && before == state && member.node.facts == *facts && member.node.message == message {
             member.node.seen_at = now.wall;
             return Ok(Applied::Ignored);

@@ -1,13 +1,18 @@
 //! A node as the manager knows it, and what is derived of it.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::model::id::TaskId;
-use crate::model::node::{Availability, Life, Node, NodeLoad, NodeState};
+use crate::model::node::{Availability, Life, Node, NodeFacts, NodeLoad, NodeState};
 use crate::model::spec::TaskSpec;
 use crate::model::time::Moment;
 use crate::plan::schedule::{Candidate, Description, Usage};
+
+/// What a worker says of its engine's volumes may be so old: it looks every 10 s, and what it says takes a while.
+const OLD_WORD: Duration = Duration::from_secs(30);
 
 /// A node and what is derived of it.
 #[derive(Debug, Clone)]
@@ -34,6 +39,8 @@ pub struct Member {
     pub(super) assigned: BTreeMap<u64, TaskId>,
     /// Tasks that are to leave it.
     pub(super) leaving: BTreeSet<TaskId>,
+    /// Named volumes that were known to be there, and when: its worker may have looked before that.
+    pub(super) kept: BTreeMap<String, Moment>,
     /// A worker that knows less than this revision is told everything anew.
     pub(super) floor: u64,
     /// What constraints can ask of `node`, made anew when that changes: each pass over thousands of nodes shares it.
@@ -49,6 +56,7 @@ impl Member {
     pub(super) fn new(node: Node, now: Moment) -> Self {
         Self {
             description: describe(&node),
+            kept: node.facts.volumes.iter().flatten().map(|volume| (volume.clone(), now)).collect(),
             node,
             heard: now,
             load: NodeLoad::default(),
@@ -85,8 +93,9 @@ impl Member {
 
     /// Takes note that the named volumes of a task that ran here are here, as the worker will say at its next look; whether
     /// that is news.
-    pub(super) fn keep_volumes(&mut self, spec: &TaskSpec) -> bool {
-        let Some(volumes) = &mut self.node.facts.volumes else { return false };
+    pub(super) fn keep_volumes(&mut self, spec: &TaskSpec, now: Moment) -> bool {
+        let volumes = self.node.facts.volumes.get_or_insert_default();
+        self.kept.extend(spec.named_volumes().map(|volume| (volume.to_owned(), now)));
         let before = volumes.len();
         volumes.extend(spec.named_volumes().map(str::to_owned));
         let is_news = volumes.len() > before;
@@ -94,6 +103,18 @@ impl Member {
             self.describe();
         }
         is_news
+    }
+
+    /// What is known of its machine after its worker has said this. A volume that was there a moment ago is not gone because
+    /// the worker does not name it: it may have looked before.
+    pub(super) fn facts_after<'a>(&mut self, said: &'a NodeFacts, now: Moment) -> Cow<'a, NodeFacts> {
+        self.kept.retain(|_, at| now.since(*at) <= OLD_WORD);
+        let mut facts = said.over(&self.node.facts);
+        let told = facts.volumes.as_ref();
+        if told.is_some_and(|told| self.kept.keys().any(|volume| !told.contains(volume))) {
+            facts.to_mut().volumes.get_or_insert_default().extend(self.kept.keys().cloned());
+        }
+        facts
     }
 
     /// Takes note that `node` is another than before.

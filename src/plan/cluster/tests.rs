@@ -6,6 +6,7 @@ mod moves;
 mod readiness;
 mod safe_mode;
 mod services;
+mod volumes;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -13,6 +13,7 @@ use crate::model::node::{Availability, NodeLoad, NodeState, SchedulerKind};
 use crate::model::placement::{Fact, Placement, Preference, Spread, Weight, Wish};
 use crate::model::spec::{HostPort, Port, PublishMode, TaskSpec};
 
+mod reserve;
 mod volumes;
 
 const GIB: u64 = 1 << 30;
