@@ -21,6 +21,8 @@ pub(crate) struct Docker {
     pub(crate) lists_fail: bool,
     pub(crate) refuses_starts: bool,
     pub(crate) images: BTreeSet<String>,
+    /// Named volumes: they stay when their containers go.
+    pub(crate) volumes: BTreeSet<String>,
     pub(crate) containers: BTreeMap<ContainerId, Body>,
     /// What happened since the world looked last.
     pub(crate) deeds: Vec<Deed>,
@@ -176,6 +178,7 @@ impl Docker {
         }
         let body = self.body(name, Some((owner.clone(), identity.clone())), Some(spec.clone()));
         let id = body.id.clone();
+        self.volumes.extend(spec.named_volumes().map(ToOwned::to_owned));
         self.containers.insert(id.clone(), body);
         self.deed(&id, What::Created);
         Ok(id)

@@ -8,6 +8,7 @@
 
 mod calls;
 mod coverage;
+mod cron;
 mod docker;
 mod faults;
 mod manager;
@@ -20,6 +21,7 @@ mod shrink;
 mod sync;
 mod truth;
 mod users;
+mod volumes;
 mod worker;
 mod world;
 
@@ -84,6 +86,8 @@ fn every_history_keeps_every_promise() {
         Ok(coverage) => {
             let mut missing = coverage.missing("step", Op::NAMES);
             missing.extend(coverage.missing("rollout", services::STEPS));
+            missing.extend(coverage.missing("run", cron::MET));
+            missing.extend(coverage.missing("volume", &["goes anywhere first", "goes where its data is"]));
             assert!(missing.is_empty(), "never happened: {missing:?}\n{coverage}");
         }
     }

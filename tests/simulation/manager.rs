@@ -8,7 +8,7 @@ use std::time::Duration;
 use orc::model::epoch::Epoch;
 use orc::model::id::{ClusterId, InstanceId, NodeName, RequestId, TaskId};
 use orc::model::node::{Node, SchedulerKind};
-use orc::model::service::{Service, ServiceName, Version};
+use orc::model::service::{Run, Service, ServiceName, Version};
 use orc::model::task::Task;
 use orc::plan::cluster::change::{Applied, Change, Refusal};
 use orc::plan::cluster::reconcile::{PASS, Patience, reconcile};
@@ -67,9 +67,10 @@ pub(crate) struct Disk {
     pub(crate) tasks: BTreeMap<TaskId, Arc<Task>>,
     pub(crate) nodes: BTreeMap<NodeName, Node>,
     pub(crate) requests: BTreeMap<RequestId, (TaskId, String)>,
-    /// Services without their versions.
+    /// Services without their versions and runs.
     pub(crate) services: BTreeMap<ServiceName, Service>,
     pub(crate) versions: BTreeMap<(ServiceName, u64), Arc<Version>>,
+    pub(crate) runs: BTreeMap<(ServiceName, u32), Arc<Run>>,
 }
 
 /// A worker that waits for news.
@@ -142,6 +143,7 @@ impl Manager {
             requests: BTreeMap::new(),
             services: BTreeMap::new(),
             versions: BTreeMap::new(),
+            runs: BTreeMap::new(),
         };
         Self {
             clocks: Clocks::new(profile, random),
@@ -269,6 +271,7 @@ impl World {
         for change in &changes {
             self.say(|| format!("manager decides {change:?}"));
             self.check_placement(change)?;
+            self.check_data(change)?;
             self.judge_step(change)?;
             self.apply_own(change);
         }
@@ -276,7 +279,10 @@ impl World {
             Written::Died => return Ok(()),
             Written::No => {}
             // Where ports lead is told as soon as it is decided: it is not written down.
-            Written::Yes => self.answer_polls(),
+            Written::Yes => {
+                self.answer_polls();
+                self.check_due_runs()?;
+            }
         }
         self.manager.plan_at = more.then_some(self.now);
         self.arrange_manager();
@@ -355,6 +361,8 @@ impl World {
             && dirty.nodes.is_empty()
             && dirty.forgotten.is_empty()
             && dirty.services.is_empty()
+            && dirty.runs.is_empty()
+            && dirty.pruned_runs.is_empty()
             && dirty.dropped.is_empty();
         let rebalance = cluster.rebalance().left;
         if nothing && requests.is_empty() && rebalance == self.manager.disk.rebalance {
@@ -388,6 +396,7 @@ impl World {
         disk.requests.retain(|_, (task, _)| !dirty.forgotten.contains(task));
         disk.write_services(cluster, &dirty);
         self.check_commit(&disk, &dirty)?;
+        self.keep_books(&disk, &dirty)?;
         self.manager.disk = disk;
         for task in dirty.tasks.iter().filter_map(|id| self.manager.disk.tasks.get(id)) {
             if task.membership.is_some() {

@@ -27,6 +27,7 @@ impl World {
                 self.use_service(op)
             }
             Op::RestoreService { .. } | Op::SteerService { .. } => self.use_service(op),
+            Op::SetCron { .. } | Op::AskForRun { .. } | Op::PaceRuns { .. } => self.use_service(op),
             Op::HarmTask { service, pick, how } => self.harm_task(*service, *pick, *how),
             Op::Exit { .. } | Op::Sicken { .. } | Op::Vanish { .. } | Op::Kill { .. } | Op::Pause { .. } => {
                 self.meddle(op)

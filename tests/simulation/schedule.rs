@@ -4,10 +4,13 @@
 use std::fmt;
 
 use orc::model::node::{Availability, SchedulerKind};
-use orc::plan::cluster::change::Steer;
+use orc::plan::cluster::change::{Pace, Steer};
 
+use crate::cron::wishes::{self as cron, CronShape};
 use crate::random::Random;
 use crate::services::wishes::{self, Harm, ServiceShape};
+use crate::volumes;
+use crate::world::BORN;
 
 /// A whole history before it is played.
 #[derive(Debug, Clone)]
@@ -47,6 +50,8 @@ pub(crate) struct Profile {
     pub(crate) name_clashes: bool,
     /// The last fault comes before.
     pub(crate) faults_end: u64,
+    /// What the clocks show at the beginning, milliseconds of the date.
+    pub(crate) born: i64,
 }
 
 /// What a task asks for.
@@ -64,6 +69,8 @@ pub(crate) struct Shape {
     /// It may run only once.
     pub(crate) single: bool,
     pub(crate) pinned: Option<usize>,
+    /// Which of a few named volumes it has.
+    pub(crate) volume: Option<u8>,
 }
 
 /// Where its image is.
@@ -128,6 +135,12 @@ ops! {
     RestoreService { service: u8, back: Option<u64> },
     /// A user holds its rollout, lets it go on, or promotes its canary.
     SteerService { service: u8, how: Steer },
+    /// A user wants a service that runs by the clock to be so; a careful one only if it is what it was.
+    SetCron { service: u8, shape: CronShape, careful: bool },
+    /// A user wants a run of it now.
+    AskForRun { service: u8, request: u32 },
+    /// A user has its runs left out for now, or begin again.
+    PaceRuns { service: u8, how: Pace },
     /// Something happens to one of its tasks.
     HarmTask { service: u8, pick: usize, how: Harm },
     /// Its container ends by itself.
@@ -196,7 +209,7 @@ impl Schedule {
     /// The history of a seed.
     pub(crate) fn draw(seed: u64) -> Self {
         let mut random = Random::new(seed);
-        let profile = Profile::draw(&mut random);
+        let mut profile = Profile::draw(&mut random);
         let count = random.between(4, 36);
         let mut times: Vec<u64> = (0..count).map(|_| random.between(100, profile.faults_end)).collect();
         times.sort_unstable();
@@ -207,7 +220,9 @@ impl Schedule {
             (at, op)
         };
         let mut steps: Vec<(u64, Op)> = times.into_iter().map(&mut draw).collect();
+        volumes::mount(seed, &mut steps);
         steps.extend(wishes::draw(seed, &profile));
+        steps.extend(cron::draw(seed, &mut profile));
         steps.sort_by_key(|(at, _)| *at);
         Self { seed, profile, steps }
     }
@@ -230,6 +245,7 @@ impl Profile {
             name_clashes: random.chance(150),
             faults_end: random.pick(&[4_000, 20_000, 60_000]),
             leases: random.pick(&[&[6], &[6, 45]]),
+            born: BORN,
         }
     }
 }
@@ -307,6 +323,7 @@ fn draw_shape(random: &mut Random, profile: &Profile) -> Shape {
         policy: random.pick(&["", "", "no", "on-failure", "on-failure:1", "always", "unless-stopped"]),
         single: random.chance(250),
         pinned,
+        volume: None,
     }
 }
 

@@ -31,11 +31,13 @@ impl World {
         self.run_until(self.now + 15_000)?;
         let rollouts = if self.manager.disk.services.is_empty() { 0 } else { ROLLOUTS };
         let deadline = self.now + LIMIT + rollouts + self.longest_wait();
+        self.suspend_all();
         while let Err(violation) = self.is_settled().and_then(|()| self.rollouts_rest()) {
             if self.now > deadline {
                 return Err(violation);
             }
             self.run_until(self.now + 1_000)?;
+            self.suspend_all();
         }
         let revision = self.manager.disk.revision;
         // Calls that the faults delayed may still do something, which is then undone; and what is over is forgotten.
@@ -222,6 +224,9 @@ impl World {
     }
 
     fn fits(&self, node: &NodeName, task: &Task) -> bool {
+        if self.keeper_elsewhere(task, node).is_some() {
+            return false;
+        }
         let all = self.manager.disk.tasks.values();
         let holds = |held: &&Arc<Task>| {
             let leaves = held.predecessor.as_ref().is_some_and(|former| former.node == *node);

@@ -1,6 +1,7 @@
 //! The one conversation between workers and the manager, simulated with both its ends: at most two questions of a worker
 //! hang at a time, each may get lost on either way, arrive twice, or late.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,6 +41,8 @@ pub(crate) struct Question {
     leftovers: Option<Vec<TaskId>>,
     reports: Vec<Report>,
     events: u64,
+    /// The named volumes of its engine, where the manager does not know them.
+    volumes: Option<BTreeSet<String>>,
     /// The routes that it knows.
     routed: u64,
     /// Tasks to which connections are open, beside those that are routed to.
@@ -66,6 +69,7 @@ pub(crate) struct Asked {
     reports: Vec<(TaskId, u32, u64)>,
     base: Option<u64>,
     at: Moment,
+    volumes: Option<BTreeSet<String>>,
 }
 
 impl World {
@@ -73,6 +77,7 @@ impl World {
     pub(crate) fn ask(&mut self, node: usize) {
         let id = self.fresh();
         let open = self.workers[node].ports.still_open(self.now);
+        self.look_at_volumes(node);
         let worker = &self.workers[node];
         let Some(host) = &worker.host else { return };
         let hanging = worker.questions.len();
@@ -115,6 +120,7 @@ impl World {
             leftovers: host.leftovers(),
             reports,
             events: worker.disk.events,
+            volumes: worker.volumes.news(),
             routed: worker.ports.routed(),
             open,
         };
@@ -125,6 +131,7 @@ impl World {
                 .map(|report| (report.task, report.placement, report.observed.seq))
                 .collect(),
             base: known.map(|(_, _, revision)| revision),
+            volumes: question.volumes.clone(),
             at: worker.clocks.at(self.now).moment,
         };
         let worker = &mut self.workers[node];
@@ -220,7 +227,7 @@ impl World {
             node: name.clone(),
             life: question.life,
             hanging: None,
-            facts: facts(name),
+            facts: NodeFacts { volumes: question.volumes.clone(), ..facts(name) },
             load: NodeLoad::default(),
             engine_trouble: question.engine_trouble.clone(),
             known: ours.map(|(_, epoch, revision)| (epoch, revision)),
@@ -388,6 +395,7 @@ impl World {
             });
         }
         let worker = &mut self.workers[node];
+        worker.volumes.answered(news.epoch, asked.volumes.clone());
         let Some(host) = &mut worker.host else { return Ok(()) };
         if host.tell(told).is_err() {
             self.coverage.count("told", "distrusted");

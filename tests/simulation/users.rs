@@ -138,6 +138,10 @@ fn spec(shape: Shape) -> TaskSpec {
     if shape.single {
         spec["Failover"] = json!("single");
     }
+    if let Some(volume) = shape.volume {
+        let mount = json!({ "Type": "volume", "Source": format!("data-{volume}"), "Target": "/data" });
+        spec["Mounts"] = json!([mount]);
+    }
     if shape.host_port {
         spec["PortBindings"] = json!({ "80/tcp": "8080" });
         spec["PublishMode"] = json!("host");

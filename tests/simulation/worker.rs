@@ -16,6 +16,7 @@ use crate::random::Random;
 use crate::schedule::{Op, Point, Profile, Way};
 use crate::services::Ports;
 use crate::sync::Asked;
+use crate::volumes::Seen;
 use crate::world::{Checked, Clocks, Event, World, broken};
 
 /// Decisions that lead to decisions come to rest before.
@@ -49,6 +50,8 @@ pub(crate) struct Worker {
     pub(crate) questions: BTreeMap<u64, Asked>,
     /// What its process knows of the ports of services.
     pub(crate) ports: Ports,
+    /// What it knows of its engine's named volumes.
+    pub(crate) volumes: Seen,
     pub(crate) news: bool,
     /// A question of it hangs for longer than it should.
     pub(crate) overdue: bool,
@@ -96,6 +99,7 @@ impl Worker {
             untold: BTreeMap::new(),
             questions: BTreeMap::new(),
             ports: Ports::default(),
+            volumes: Seen::default(),
             news: false,
             overdue: false,
             unanswered: 0,
@@ -134,6 +138,7 @@ impl World {
         worker.held = Vec::new();
         worker.questions = BTreeMap::new();
         worker.ports = Ports::default();
+        worker.volumes = Seen::default();
         worker.news = false;
         worker.unanswered = 0;
         worker.silent_until = 0;

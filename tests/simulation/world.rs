@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::calls::OpenCall;
 use crate::coverage::Coverage;
+use crate::cron::Ledgers;
 use crate::docker::{Cause, Docker};
 use crate::faults::Planted;
 use crate::manager::Manager;
@@ -41,13 +42,15 @@ pub(crate) fn broken<T>(promise: &'static str, seen: impl Into<String>) -> Check
     Err(Violation { promise, seen: seen.into() })
 }
 
-/// What the clock of a machine showed when the world began.
-const WALL_AT_BIRTH: i64 = 1_795_332_379_690;
+/// What the clock of a machine shows when the world begins, unless something is to run by it; milliseconds of the date.
+pub(crate) const BORN: i64 = 1_795_332_379_690;
 
 /// A machine's clocks. `Moment`s begin anew when it boots; the wall clock is whatever somebody set it to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Clocks {
     pub(crate) booted: u64,
+    /// What it would show at the beginning.
+    born: i64,
     pub(crate) skew: i64,
     /// Its milliseconds in a second of the world.
     pace: u64,
@@ -58,6 +61,7 @@ impl Clocks {
     pub(crate) fn new(profile: &Profile, random: &mut Random) -> Self {
         Self {
             booted: 0,
+            born: profile.born,
             skew: i64::try_from(random.between(0, 4_000)).expect("a small number") - 2_000,
             pace: random.between(1_000 - profile.drift, 1_000 + profile.drift),
         }
@@ -65,7 +69,7 @@ impl Clocks {
 
     pub(crate) fn at(self, now: u64) -> Now {
         let passed = |since: u64| (now - since) * self.pace / 1_000;
-        let wall = WALL_AT_BIRTH + i64::try_from(passed(0)).expect("a short history") + self.skew;
+        let wall = self.born + i64::try_from(passed(0)).expect("a short history") + self.skew;
         Now { moment: Moment(passed(self.booted)), wall: Timestamp::from_millis(wall) }
     }
 
@@ -189,6 +193,7 @@ pub(crate) struct World {
     pub(crate) users: Users,
     pub(crate) customers: Customers,
     pub(crate) trials: Trials,
+    pub(crate) ledgers: Ledgers,
     pub(crate) truth: Truth,
     pub(crate) calls: BTreeMap<u64, OpenCall>,
     pub(crate) coverage: Coverage,
@@ -246,6 +251,7 @@ impl World {
             users: Users::default(),
             customers: Customers::default(),
             trials: Trials::default(),
+            ledgers: Ledgers::default(),
             truth: Truth::default(),
             calls: BTreeMap::new(),
             coverage: Coverage::default(),

@@ -6,6 +6,7 @@ use orc::model::service::{Mode, Stage, Version};
 use orc::model::state::Desired;
 use orc::plan::cluster::change::{Expected, Refusal, ServiceChange, Steer, Word};
 
+use crate::cron::answers as cron;
 use crate::manager::{Disk, Reply};
 use crate::world::{Checked, World, broken};
 
@@ -41,7 +42,7 @@ fn judge_accepted(disk: &Disk, change: &ServiceChange, before: Option<u64>) -> C
         ServiceChange::Steer { how: Steer::Pause, .. } => service.is_paused,
         ServiceChange::Steer { how: Steer::Resume, .. } => !service.is_paused,
         ServiceChange::Steer { how: Steer::Promote, .. } => service.stage == Stage::Whole,
-        _ => true,
+        change => cron::is_done(&service, change).unwrap_or(true),
     };
     if is_done { Ok(()) } else { lost(&format!("{change:?}")) }
 }
@@ -89,7 +90,7 @@ fn judge_refused(disk: &Disk, change: &ServiceChange, refusal: &Refusal) -> Chec
             service.is_some_and(|service| !service.versions.contains_key(version))
         }
         Refusal::NoVersionBefore(_) => service.is_some_and(|service| service.versions.len() == 1),
-        _ => false,
+        refusal => cron::is_true(service.as_ref(), refusal),
     };
     if is_true { Ok(()) } else { broken("S18", format!("{change:?} is refused: {refusal}")) }
 }

@@ -67,6 +67,9 @@ impl World {
                 Ok(())
             };
         }
+        if service.is_settled() && service.wanted().spec.mode.cron().is_some() {
+            return self.runs_have_ended(service);
+        }
         if service.is_settled() {
             return self.slots_are_filled(service, &wanted, &left);
         }
@@ -99,7 +102,7 @@ impl World {
             Mode::Replicated(count) => (1..=count).map(Slot::Number).collect(),
             Mode::Job(job) => (1..=job.completions).map(Slot::Number).collect(),
             Mode::Global => self.manager.disk.nodes.keys().cloned().map(Slot::Node).collect(),
-            // None of those that are simulated runs by the clock.
+            // Its runs are looked at by themselves.
             Mode::Cron(_) => BTreeSet::new(),
         }
     }
@@ -139,7 +142,7 @@ impl World {
         self.users.wish(task).is_some_and(Wish::never_rests)
     }
 
-    fn is_on_a_dead_node(&self, task: &Task) -> bool {
+    pub(crate) fn is_on_a_dead_node(&self, task: &Task) -> bool {
         let node = task.node.as_ref();
         self.workers.iter().any(|worker| worker.dead && Some(&worker.name) == node)
     }

@@ -11,6 +11,7 @@ use orc::model::task::Task;
 use orc::model::time::Moment;
 use orc::plan::cluster::Cluster;
 use orc::plan::cluster::change::{Change, ServiceChange};
+use orc::plan::cron::{self, Decision};
 
 use super::users::place;
 use super::view::{View, slot_of, version_of};
@@ -63,11 +64,27 @@ impl World {
         let Change::Service(change) = change else { return Ok(()) };
         let Some(what) = self.judged(change)? else { return Ok(()) };
         self.coverage.count("rollout", what);
+        if let ServiceChange::Tick { service, decision, .. } = change {
+            self.note_replaced(service, decision);
+            return Ok(());
+        }
         self.trials.last_step = self.now;
         if let ServiceChange::Stop { task, .. } | ServiceChange::Discard { task, .. } = change {
             self.users.is_to_stop(*task);
         }
         Ok(())
+    }
+
+    /// A run that begins may take the place of others.
+    fn note_replaced(&mut self, service: &ServiceName, decision: &Decision) {
+        let replaces = |run: &cron::Run| matches!(run, cron::Run::Begin { replaces: true, .. });
+        let Some(cluster) = self.manager.cluster.as_ref().filter(|_| decision.runs.iter().any(replaces))
+        else {
+            return;
+        };
+        let open = cluster.service_of(service).into_iter().flat_map(|service| service.schedule.open());
+        let tasks: Vec<TaskId> = open.filter_map(|run| run.task).collect();
+        tasks.into_iter().for_each(|task| self.users.is_to_stop(task));
     }
 
     fn judged(&self, change: &ServiceChange) -> Checked<Option<&'static str>> {
@@ -83,6 +100,10 @@ impl World {
             ServiceChange::Settle { .. } => judge_settle(&view)?,
             ServiceChange::Fail { .. } => judge_fail(&view)?,
             ServiceChange::Drop { .. } => judge_drop(&view)?,
+            // What these write down is judged when it is durable.
+            ServiceChange::Tick { .. } | ServiceChange::Launch { .. } | ServiceChange::End { .. } => {
+                "goes by the clock"
+            }
             _ => return broken("S13", format!("the planner says a user's word: {change:?}")),
         };
         Ok(Some(what))
@@ -231,6 +252,7 @@ fn judge_stop(view: &View<'_>, task: Option<&Task>) -> Checked<&'static str> {
     let by_a_word = service.desired == Desired::Stop
         || !view.slots().contains(slot)
         || view.is_job()
+        || view.is_of_run(task.id)
         || view.goes_on_regardless();
     let ready = view.ready_slots(Some(task.id));
     if by_a_word {
@@ -250,6 +272,9 @@ fn judge_stop(view: &View<'_>, task: Option<&Task>) -> Checked<&'static str> {
 
 /// Every slot has what it should have, and there is nothing else.
 fn judge_settle(view: &View<'_>) -> Checked<&'static str> {
+    if view.is_by_clock() {
+        return Ok("settles");
+    }
     let name = &view.service.name;
     let template = view.service.wanted().template;
     let is_good = |task: &Task| {

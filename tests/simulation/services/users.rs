@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use orc::model::id::{ContainerId, TaskId};
+use orc::model::id::{ContainerId, RequestId, TaskId};
 use orc::model::service::{ServiceName, Slot};
 use orc::model::state::Desired;
 use orc::model::task::Task;
-use orc::plan::cluster::change::{Change, Expected, ServiceChange, Steer, Word};
+use orc::plan::cluster::change::{Change, Expected, Pace, ServiceChange, Steer, Word};
+
+use uuid::Uuid;
 
 use super::wishes::{Harm, ServiceShape, ends_by_itself, name};
+use crate::cron::wishes::CronShape;
 use crate::docker::{Body, Cause};
 use crate::manager::Reply;
 use crate::schedule::Op;
@@ -27,6 +30,14 @@ pub(crate) enum Want {
     /// The version that was so many versions before; `None` = the one that was good.
     Restore(Option<u64>),
     Steer(Steer),
+    /// One that runs by the clock.
+    SetCron {
+        shape: CronShape,
+        careful: bool,
+    },
+    /// A run now, by a request of this number.
+    Run(u32),
+    Pace(Pace),
 }
 
 /// The user of one service.
@@ -46,6 +57,18 @@ pub(crate) struct Customers {
     pub(super) saying: Option<ServiceName>,
 }
 
+impl Customers {
+    /// Whether the user of a service has been answered all that he said.
+    pub(crate) fn is_silent(&self, service: u8) -> bool {
+        self.all.get(&service).is_none_or(|customer| customer.words.is_empty())
+    }
+
+    /// The service of which a user's word is being taken in at this moment.
+    pub(crate) const fn saying(&self) -> Option<&ServiceName> {
+        self.saying.as_ref()
+    }
+}
+
 impl World {
     /// A user makes up his mind.
     pub(crate) fn use_service(&mut self, op: &Op) -> bool {
@@ -55,6 +78,9 @@ impl World {
             Op::RemoveService { service } => (service, Want::Remove),
             Op::RestoreService { service, back } => (service, Want::Restore(back)),
             Op::SteerService { service, how } => (service, Want::Steer(how)),
+            Op::SetCron { service, shape, careful } => (service, Want::SetCron { shape, careful }),
+            Op::AskForRun { service, request } => (service, Want::Run(request)),
+            Op::PaceRuns { service, how } => (service, Want::Pace(how)),
             _ => return false,
         };
         let customer = self.customers.all.entry(service).or_default();
@@ -106,8 +132,9 @@ impl World {
     fn expected(&self, service: u8, want: Want) -> Expected {
         let newest = self.manager.disk.newest_version(&name(service));
         match (want, newest) {
-            (Want::Set { careful: true, .. }, Some(version)) => Expected::Version(version.number),
-            (Want::Set { careful: true, .. }, None) => Expected::Absent,
+            (Want::Set { careful: true, .. } | Want::SetCron { careful: true, .. }, newest) => {
+                newest.map_or(Expected::Absent, |version| Expected::Version(version.number))
+            }
             _ => Expected::Anything,
         }
     }
@@ -127,6 +154,14 @@ impl World {
                 ServiceChange::Restore { word, version: back.map(|back| newest.saturating_sub(back)) }
             }
             Want::Steer(how) => ServiceChange::Steer { word, how },
+            Want::SetCron { shape, .. } => {
+                ServiceChange::Set { word, spec: Box::new(shape.spec(&name(service))) }
+            }
+            Want::Run(number) => {
+                let request = RequestId::from_uuid(Uuid::from_u128(0xc104_0000_0000 + u128::from(number)));
+                ServiceChange::Ask { word, request }
+            }
+            Want::Pace(how) => ServiceChange::Pace { word, how },
         }
     }
 

@@ -34,9 +34,18 @@ impl<'a> View<'a> {
                 let open = nodes.filter(|node| node.availability != Availability::Drain);
                 open.map(|node| Slot::Node(node.name.clone())).collect()
             }
-            // None of those that are simulated runs by the clock.
+            // Its runs are judged by themselves.
             Mode::Cron(_) => BTreeSet::new(),
         }
+    }
+
+    pub(super) fn is_by_clock(&self) -> bool {
+        self.service.wanted().spec.mode.cron().is_some()
+    }
+
+    /// Whether a task is, or was, a run by the clock.
+    pub(super) fn is_of_run(&self, task: TaskId) -> bool {
+        self.service.schedule.runs.values().any(|run| run.task == Some(task))
     }
 
     pub(super) fn is_job(&self) -> bool {

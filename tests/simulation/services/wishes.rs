@@ -77,7 +77,7 @@ pub(crate) enum Harm {
 }
 
 /// The images of every host: what runs until it is stopped, what ends by itself, and what does not work.
-pub(crate) const IMAGES: [&str; 3] = ["present:1", "job:1", "crashing:1"];
+pub(crate) const IMAGES: [&str; 4] = ["present:1", "job:1", "batch:1", "crashing:1"];
 
 pub(crate) fn name(of: u8) -> ServiceName {
     format!("service-{of}").parse().expect("a service's name")
@@ -87,6 +87,9 @@ pub(crate) fn name(of: u8) -> ServiceName {
 pub(crate) fn ends_by_itself(image: &str, quiet: bool, random: &mut Random) -> Option<(u64, i64)> {
     match image {
         "job:1" => Some((random.pick(&[20, 400, 3_000, 9_000]), i64::from(!quiet && random.chance(100)))),
+        "batch:1" => {
+            Some((random.pick(&[400, 9_000, 30_000, 70_000]), i64::from(!quiet && random.chance(100))))
+        }
         "crashing:1" => Some((random.pick(&[5, 300, 1_500]), 1)),
         _ => None,
     }
@@ -255,7 +258,8 @@ fn draw_goods(random: &mut Random) -> Goods {
     ])
 }
 
-fn draw_shape(random: &mut Random, profile: &Profile, service: u8) -> ServiceShape {
+/// A service of any kind that does not run by the clock.
+pub(crate) fn draw_shape(random: &mut Random, profile: &Profile, service: u8) -> ServiceShape {
     let replicas = u32::try_from(random.between(1, 3)).expect("a few");
     let kind = match random.between(0, 9) {
         0 | 1 => Kind::Global,

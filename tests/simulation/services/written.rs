@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use orc::model::service::{Membership, Service, ServiceName, Stage, Version};
+use orc::model::service::{Membership, Run, Schedule, Service, ServiceName, Stage, Version};
 use orc::model::state::Desired;
 use orc::model::task::Task;
 use orc::plan::cluster::{Cluster, Dirty};
@@ -17,11 +17,13 @@ impl Disk {
         for name in &dirty.dropped {
             self.services.remove(name);
             self.versions.retain(|(service, _), _| service != name);
+            self.runs.retain(|(service, _), _| service != name);
         }
         for service in dirty.services.iter().filter_map(|name| cluster.service_of(name)) {
             let before = self.services.get(&service.name);
             let created_at = before.map_or(service.created_at, |before| before.created_at);
-            let row = Service { created_at, versions: BTreeMap::new(), ..service.clone() };
+            let schedule = Schedule { runs: BTreeMap::new(), ..service.schedule.clone() };
+            let row = Service { created_at, versions: BTreeMap::new(), schedule, ..service.clone() };
             self.services.insert(service.name.clone(), row);
         }
         for (name, number) in &dirty.versions {
@@ -31,13 +33,21 @@ impl Disk {
             }
         }
         self.versions.retain(|key, _| !dirty.pruned.contains(key));
+        for (name, number) in &dirty.runs {
+            let run = cluster.service_of(name).and_then(|service| service.schedule.runs.get(number));
+            self.runs.extend(run.map(|run| ((name.clone(), *number), Arc::new(run.clone()))));
+        }
+        self.runs.retain(|key, _| !dirty.pruned_runs.contains(key));
     }
 
     /// A service as it is read back; `None` = there is none, or the store could not read it.
     pub(crate) fn service(&self, name: &ServiceName) -> Option<Service> {
         let row = self.services.get(name)?;
         let versions = self.versions_of(name).map(|version| (version.number, version.clone())).collect();
-        let service = Service { versions, ..row.clone() };
+        let mut service = Service { versions, ..row.clone() };
+        let whole = (name.clone(), 0)..=(name.clone(), u32::MAX);
+        let runs = self.runs.range(whole).map(|((_, number), run)| (*number, Run::clone(run)));
+        service.schedule.runs = runs.collect();
         let is_whole = service.stable.is_none_or(|stable| service.versions.contains_key(&stable));
         (is_whole && !service.versions.is_empty()).then_some(service)
     }
@@ -74,7 +84,9 @@ impl World {
         for service in cluster.services() {
             let row = after.services.get(&service.name);
             let is_kept = row.is_some_and(|row| are_same(row, service));
-            let changed = dirty.services.contains(&service.name);
+            let runs = || dirty.runs.iter().chain(&dirty.pruned_runs);
+            let changed =
+                dirty.services.contains(&service.name) || runs().any(|(name, _)| *name == service.name);
             if !is_kept || (changed && after.service(&service.name).as_ref() != Some(service)) {
                 let kept = after.service(&service.name);
                 return broken("S1", format!("known is {service:?}, and written is {kept:?} of {row:?}"));
@@ -158,6 +170,9 @@ fn are_same(one: &Service, other: &Service) -> bool {
         && one.failures == other.failures
         && one.started == other.started
         && one.message == other.message
+        && one.schedule.next == other.schedule.next
+        && one.schedule.is_suspended == other.schedule.is_suspended
+        && one.schedule.numbered == other.schedule.numbered
         && one.created_at == other.created_at
         && one.updated_at == other.updated_at
 }
